@@ -1,0 +1,1 @@
+"""handlerkit: the edge of a WSGI application, declared in TOML, extended by plugins."""

@@ -1,0 +1,404 @@
+"""The plan: the hooks of one kit, resolved into plain callables.
+
+pluggy's own multicall costs about a microsecond for a hook that nobody
+implements, and stops at the first exception. So the hooks are resolved once, at
+start, into the attributes of a `Plan`: None where nobody implements the hook,
+else one callable that takes the hook's arguments by position. What happens when
+an implementation raises depends on the hook's kind:
+
+* ``enrich``: all run in order; one that raises fails the exchange;
+* ``answer``: the first result that is not None wins;
+* ``observe``: all run, each isolated from the others.
+
+This module also holds the two values that hooks are given: `Report`, `Outcome`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from typing import Any, Protocol
+
+    class Owner(Protocol):
+        """What a plan needs of the handler that every hook gets first."""
+
+        def plugin_failed(self, hook: str, plugin: str, exc: BaseException) -> None:
+            """Note an exception that must not change the exchange."""
+
+        def undo_start(self) -> None:
+            """Forget a start_response that was not followed by an answer."""
+
+    Chain = Callable[..., Any]
+
+
+class Hook:
+    """One customization point: its kind and its arguments, in order."""
+
+    __slots__ = ("arguments", "kind", "name")
+
+    def __init__(self, name: str, kind: str, *arguments: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.arguments = arguments
+
+
+HOOKS = {
+    hook.name: hook
+    for hook in (
+        Hook("add_cgi_vars", "enrich", "handler", "environ"),
+        Hook("setup_environ", "enrich", "handler", "environ"),
+        Hook("get_scheme", "answer", "handler", "environ"),
+        Hook("get_stdin", "answer", "handler"),
+        Hook("get_stderr", "answer", "handler"),
+        Hook("response_starting", "enrich", "handler", "status", "headers"),
+        Hook("sendfile", "answer", "handler", "wrapper"),
+        Hook("log_exception", "observe", "handler", "exc_info", "report"),
+        Hook(
+            "error_output",
+            "answer",
+            "handler",
+            "environ",
+            "start_response",
+            "report",
+        ),
+        Hook("request_finished", "observe", "handler", "outcome"),
+    )
+}
+
+
+class Impl:
+    """One implementation of one hook, by one plugin.
+
+    ``arguments`` are the names the function takes, a subset of the hook's, in the
+    function's own order. ``skip_errors`` is the plugin's ``on_error = "skip"``.
+    """
+
+    __slots__ = ("arguments", "function", "hook", "plugin", "skip_errors", "wrapper")
+
+    def __init__(  # noqa: PLR0913 - a record, every caller names its fields
+        self,
+        hook: str,
+        plugin: str,
+        function: Chain,
+        arguments: tuple[str, ...],
+        *,
+        wrapper: bool = False,
+        skip_errors: bool = False,
+    ) -> None:
+        self.hook = hook
+        self.plugin = plugin
+        self.function = function
+        self.arguments = arguments
+        self.wrapper = wrapper
+        self.skip_errors = skip_errors
+
+    def __repr__(self) -> str:
+        return f"Impl({self.hook!r}, {self.plugin!r})"
+
+
+class Plan:
+    """The resolved hooks of one kit; immutable, a reload swaps the whole plan.
+
+    The bare plan, ``Plan()``, has no hook at all: a handler that carries it does
+    what its methods document. ``impls`` keeps, per hook, who is called in order.
+    """
+
+    __slots__ = (*HOOKS, "impls")
+
+    impls: dict[str, tuple[Impl, ...]]
+    add_cgi_vars: Chain | None
+    setup_environ: Chain | None
+    get_scheme: Chain | None
+    get_stdin: Chain | None
+    get_stderr: Chain | None
+    response_starting: Chain | None
+    sendfile: Chain | None
+    log_exception: Chain | None
+    error_output: Chain | None
+    request_finished: Chain | None
+
+    def __init__(
+        self,
+        impls: dict[str, tuple[Impl, ...]] | None = None,
+        chains: dict[str, Chain | None] | None = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "impls", impls or {})
+        chains = chains or {}
+        for name in HOOKS:
+            put(self, name, chains.get(name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a plan is immutable: cannot set {name}")
+
+    def __repr__(self) -> str:
+        called = {name: [i.plugin for i in impls] for name, impls in self.impls.items()}
+        return f"Plan({called})"
+
+
+BARE = Plan()
+
+
+def compile_plan(impls: Iterable[Impl]) -> Plan:
+    """Resolve implementations, per hook in the order of their call, into a plan.
+
+    Wrappers stand in their own order, outermost first. Unlike the bare plan, a
+    compiled one answers for every log: no log_exception means no log at all.
+    """
+    by_hook: dict[str, list[Impl]] = {}
+    for impl in impls:
+        by_hook.setdefault(impl.hook, []).append(impl)
+    chains = {name: _chain(HOOKS[name], found) for name, found in by_hook.items()}
+    chains.setdefault("log_exception", _nobody)
+    return Plan({name: tuple(found) for name, found in by_hook.items()}, chains)
+
+
+def _nobody(*_: object) -> None:
+    """Stand for a log_exception that the configuration took away."""
+
+
+def _chain(hook: Hook, impls: list[Impl]) -> Chain:
+    plain = [impl for impl in impls if not impl.wrapper]
+    wrappers = [_positional(hook, impl) for impl in impls if impl.wrapper]
+    if hook.kind == "observe":
+        return _observe(hook, plain)
+    if hook.kind == "enrich":
+        return _enrich(hook, plain, wrappers)
+    inner = (
+        _fallback(hook, plain) if hook.name == "error_output" else _answer(hook, plain)
+    )
+    return _wrapped(wrappers, inner) if wrappers else inner
+
+
+def _positional(hook: Hook, impl: Impl) -> Chain:
+    """Adapt a function that takes some arguments to one that is given all."""
+    function = impl.function
+    if impl.arguments == hook.arguments:
+        return function
+    places = [hook.arguments.index(name) for name in impl.arguments]
+    if not places:
+        return lambda *_: function()
+    if len(places) == 1:
+        place = places[0]
+        return lambda *args: function(args[place])
+    return lambda *args: function(*[args[place] for place in places])
+
+
+def _skipping(hook: Hook, impl: Impl) -> Chain:
+    """Let an enricher fail without failing the exchange: ``on_error = "skip"``."""
+    function = _positional(hook, impl)
+
+    def skip(owner: Owner, *args: object) -> Any:
+        try:
+            return function(owner, *args)
+        except Exception as exc:  # noqa: BLE001 - the deployer asked for it
+            owner.plugin_failed(hook.name, impl.plugin, exc)
+            return None
+
+    return skip
+
+
+def _enrich(hook: Hook, impls: list[Impl], wrappers: list[Chain]) -> Chain:
+    functions = [
+        _skipping(hook, impl) if impl.skip_errors else _positional(hook, impl)
+        for impl in impls
+    ]
+    if wrappers:
+
+        def collect(*args: object) -> list[object]:
+            results = [function(*args) for function in functions]
+            return [result for result in results if result is not None]
+
+        return _wrapped(wrappers, collect)
+    if len(functions) == 1:
+        return functions[0]
+
+    def enrich(*args: object) -> None:
+        for function in functions:
+            function(*args)
+
+    return enrich
+
+
+def _answer(hook: Hook, impls: list[Impl]) -> Chain:
+    functions = [_positional(hook, impl) for impl in impls]
+    if hook.name == "sendfile":  # False declines as None does
+        functions = [_declining(function) for function in functions]
+    if len(functions) == 1:
+        return functions[0]
+
+    def answer(*args: object) -> object:
+        for function in functions:
+            result = function(*args)
+            if result is not None:
+                return result
+        return None
+
+    return answer
+
+
+def _declining(function: Chain) -> Chain:
+    return lambda *args: function(*args) or None
+
+
+def _fallback(hook: Hook, impls: list[Impl]) -> Chain:
+    """Ask each for an error page; one that raises is undone, and the next asked."""
+    functions = [(impl.plugin, _positional(hook, impl)) for impl in impls]
+
+    def fall_back(owner: Owner, *args: object) -> object:
+        for plugin, function in functions:
+            try:
+                result = function(owner, *args)
+            except BaseException as exc:  # noqa: BLE001 - noted by the owner
+                owner.plugin_failed(hook.name, plugin, exc)
+                result = None
+            if result is not None:
+                return result
+            owner.undo_start()
+        return None
+
+    return fall_back
+
+
+def _observe(hook: Hook, impls: list[Impl]) -> Chain:
+    functions = [(impl.plugin, _positional(hook, impl)) for impl in impls]
+
+    def observe(owner: Owner, *args: object) -> None:
+        for plugin, function in functions:
+            try:
+                function(owner, *args)
+            except BaseException as exc:  # noqa: BLE001 - noted by the owner
+                owner.plugin_failed(hook.name, plugin, exc)
+
+    return observe
+
+
+def _wrapped(wrappers: list[Chain], inner: Chain) -> Chain:
+    """Run generators around a chain, with pluggy's meaning of ``wrapper=True``."""
+
+    def call(*args: object) -> object:
+        active: list[Generator[None, object, object]] = []
+        result: object = None
+        error: BaseException | None = None
+        try:
+            for wrapper in wrappers:
+                active.append(_begun(wrapper(*args)))
+            result = inner(*args)
+        except BaseException as exc:  # noqa: BLE001 - given to the wrappers, then raised
+            error = exc
+        while active:
+            result, error = _ended(active.pop(), result, error)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
+        return result
+
+    return call
+
+
+def _begun(
+    generator: Generator[None, object, object],
+) -> Generator[None, object, object]:
+    try:
+        next(generator)
+    except StopIteration:
+        raise RuntimeError("a hook wrapper must yield once; it did not") from None
+    return generator
+
+
+def _ended(
+    generator: Generator[None, object, object],
+    result: object,
+    error: BaseException | None,
+) -> tuple[object, BaseException | None]:
+    """Finish one wrapper; what it returns, or raises, is the new state."""
+    try:
+        if error is None:
+            generator.send(result)
+        else:
+            generator.throw(error)
+        generator.close()
+        raise RuntimeError("a hook wrapper must yield once; it did so twice")
+    except StopIteration as stop:
+        return stop.value, None
+    except BaseException as exc:  # noqa: BLE001 - handed to the next wrapper
+        return None, exc
+
+
+class Report:
+    """What is known of one error.
+
+    ``id`` is 128 bits in hex and sorts by time; the page, the log and the response
+    name the same one. ``text`` is the traceback, made when first read.
+    """
+
+    __slots__ = ("_render", "_text", "exception", "id")
+
+    def __init__(
+        self, report_id: str, exception: BaseException, render: Callable[[], str]
+    ) -> None:
+        self.id = report_id
+        self.exception = exception
+        self._render = render
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The traceback as text, ending in a newline."""
+        if self._text is None:
+            self._text = self._render()
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Report({self.id!r}, {type(self.exception).__name__})"
+
+
+class Outcome:
+    """How an exchange ended.
+
+    ``kind`` is one of:
+
+    * ``"ok"``: answered, and nothing was reported;
+    * ``"error"``: an error was reported, the client has a complete answer;
+    * ``"aborted"``: the response broke off after its head was out;
+    * ``"disconnected"``: the client went away.
+
+    ``status`` is the status line's text, None if none was decided; ``bytes_sent``
+    counts the body. ``started`` is seconds since the epoch, ``first_byte`` and
+    ``duration`` are seconds from there; ``first_byte`` is None if no head was sent.
+    """
+
+    __slots__ = (
+        "bytes_sent",
+        "duration",
+        "first_byte",
+        "kind",
+        "report_id",
+        "started",
+        "status",
+    )
+
+    def __init__(  # noqa: PLR0913 - a record, every caller names its fields
+        self,
+        *,
+        kind: str,
+        status: str | None,
+        bytes_sent: int,
+        started: float,
+        first_byte: float | None,
+        duration: float,
+        report_id: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self.status = status
+        self.bytes_sent = bytes_sent
+        self.started = started
+        self.first_byte = first_byte
+        self.duration = duration
+        self.report_id = report_id
+
+    def __repr__(self) -> str:
+        return f"Outcome({self.kind!r}, {self.status!r}, {self.bytes_sent})"
