@@ -45,7 +45,7 @@ class Fault:
 
     __slots__ = ("code", "file", "hint", "message", "on", "path")
 
-    def __init__(  # noqa: PLR0913 - a record, every caller names its fields
+    def __init__(
         self,
         code: str,
         message: str,

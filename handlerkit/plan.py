@@ -17,7 +17,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from typing import Any, Protocol
 
     class Owner(Protocol):
@@ -76,7 +76,7 @@ class Impl:
 
     __slots__ = ("arguments", "function", "hook", "plugin", "skip_errors", "wrapper")
 
-    def __init__(  # noqa: PLR0913 - a record, every caller names its fields
+    def __init__(
         self,
         hook: str,
         plugin: str,
@@ -121,7 +121,7 @@ class Plan:
     def __init__(
         self,
         impls: dict[str, tuple[Impl, ...]] | None = None,
-        chains: dict[str, Chain | None] | None = None,
+        chains: Mapping[str, Chain | None] | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "impls", impls or {})
@@ -283,7 +283,7 @@ def _wrapped(wrappers: list[Chain], inner: Chain) -> Chain:
         error: BaseException | None = None
         try:
             for wrapper in wrappers:
-                active.append(_begun(wrapper(*args)))
+                active.append(_begun(wrapper(*args)))  # noqa: PERF401 - kept if one raises
             result = inner(*args)
         except BaseException as exc:  # noqa: BLE001 - given to the wrappers, then raised
             error = exc
