@@ -1,0 +1,83 @@
+"""The process environment as CGI variables; the one place of handlers that reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_REQUEST = frozenset(
+    (
+        "SCRIPT_NAME",
+        "PATH_INFO",
+        "QUERY_STRING",
+        "REQUEST_METHOD",
+        "AUTH_TYPE",
+        "CONTENT_TYPE",
+        "CONTENT_LENGTH",
+        "HTTPS",
+        "REMOTE_USER",
+        "REMOTE_IDENT",
+    )
+)
+
+
+def _needs_transcode(name: str) -> bool:
+    while name.startswith("REDIRECT_"):
+        name = name[9:]
+    return name in _REQUEST or name.startswith(("HTTP_", "SSL_"))
+
+
+def read_environ() -> dict[str, str]:
+    """Read the process environment, with request variables as latin-1 (PEP 3333).
+
+    Python decoded the bytes that the server gave; this undoes it. On Windows how
+    depends on the server, named by SERVER_SOFTWARE.
+    """
+    encoding = sys.getfilesystemencoding()
+    if sys.platform == "win32":
+        software = os.environ.get("SERVER_SOFTWARE", "").lower()
+        recode = _windows_recoding(software, encoding)
+    else:
+        recode = encoding, "surrogateescape"
+    environ: dict[str, str] = {}
+    for name, value in os.environ.items():
+        if recode and _needs_transcode(name):
+            environ[name] = value.encode(*recode).decode("iso-8859-1")
+        else:
+            environ[name] = value
+    return environ
+
+
+def _windows_recoding(software: str, encoding: str) -> tuple[str, str] | None:
+    """Say how a Windows server decoded request bytes; None if it did not.
+
+    IIS decodes as UTF-8 where it can. Apache gives bytes as latin-1 text. Python's
+    own CGIHTTPRequestHandler unquotes as UTF-8. Others are taken to write bytes
+    through stdio, hence in the system code page.
+    """
+    if software.startswith("apache/"):
+        return None
+    if software.startswith("microsoft-iis/") or (
+        software.startswith("simplehttp/") and "python/3" in software
+    ):
+        return "utf-8", "strict"
+    return encoding, "replace"
+
+
+def process_environ() -> dict[str, str]:
+    """Give the process environment without what would pose as a request header."""
+    return {k: v for k, v in read_environ().items() if not k.startswith("HTTP_")}
+
+
+def leaked_environ() -> dict[str, str]:
+    """Give what a hosting server may have copied from the process, as it is now.
+
+    Never a request name: those an engine may rightly give, with an equal value.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not _needs_transcode(name)
+        and not name.startswith(("SERVER_", "REMOTE_", "REQUEST_", "wsgi."))
+        and name != "GATEWAY_INTERFACE"
+    }

@@ -1,0 +1,235 @@
+"""The vocabulary of PEP 3333: what a status, a header and a response head may be.
+
+Where `wsgiref` raises AssertionError, so does this module, with the same text, but
+without the ``assert`` statement, which ``python -O`` takes away. What `wsgiref`
+lets through (CR, LF, NUL, a bad Content-Length) raises `ApplicationError`.
+"""
+
+from __future__ import annotations
+
+from time import gmtime
+
+from handlerkit.errors import ApplicationError, RequestError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TOKEN = frozenset(
+    "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+_HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = tuple("- Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+
+# Header names are few: each is checked once, and remembered up to this many.
+_REMEMBERED = 512
+_known_names: dict[str, bool] = {}
+_known_statuses: set[str] = set()
+
+
+def format_date_time(timestamp: float) -> str:
+    """Give seconds since the epoch as an IMF-fixdate (RFC 9110, 5.6.7)."""
+    year, month, day, hour, minute, second, weekday, _, _ = gmtime(timestamp)
+    return (
+        f"{_DAYS[weekday]}, {day:02d} {_MONTHS[month]} {year:4d} "
+        f"{hour:02d}:{minute:02d}:{second:02d} GMT"
+    )
+
+
+def check_status(status: str) -> None:
+    """Refuse a status that is not ``NNN reason`` in latin-1 (PEP 3333).
+
+    Raises:
+        AssertionError: what wsgiref asserts.
+        ApplicationError: control characters, or characters beyond latin-1.
+    """
+    if status in _known_statuses:
+        return
+    if len(status) < 4:
+        raise AssertionError("Status must be at least 4 characters")
+    if not status[:3].isdigit():
+        raise AssertionError("Status message must begin w/3-digit code")
+    if status[3] != " ":
+        raise AssertionError("Status message must have a space after code")
+    if not (status[:3].isascii() and "100" <= status[:3] <= "999"):
+        raise ApplicationError(f"the status must begin with 100 to 999: {status!r}")
+    _check_text("the status", status)
+    if len(_known_statuses) < _REMEMBERED:
+        _known_statuses.add(status)
+
+
+def is_bodiless(status: str) -> bool:
+    """Say whether a status has no body whatever the method (RFC 9110, 6.4.1)."""
+    return status[0] == "1" or status[:3] in ("204", "304")
+
+
+def check_headers(headers: Iterable[tuple[str, str]]) -> int | None:
+    """Refuse headers that must not go out; give the Content-Length, if there is one.
+
+    Raises:
+        AssertionError: a name or value that is no str, a hop-by-hop header.
+        ApplicationError: a name that is no token, control characters, characters
+            beyond latin-1, an invalid or repeated Content-Length.
+    """
+    length: int | None = None
+    for name, value in headers:
+        is_length = _known_names.get(name)
+        if is_length is None:
+            is_length = _check_name(name, value)
+        if type(value) is not str:
+            raise AssertionError(f"Header value must be of type str (got {value!r})")
+        if not (value.isascii() and value.isprintable()):
+            _check_text(f"header {name}", value)
+        if is_length:
+            if length is not None:
+                raise ApplicationError("more than one Content-Length header")
+            length = parse_content_length(value)
+    return length
+
+
+def _check_name(name: str, value: object) -> bool:
+    """Refuse a bad header name; say whether it is Content-Length."""
+    if type(name) is not str:
+        raise AssertionError(f"Header name must be of type str (got {name!r})")
+    if not name or not _TOKEN.issuperset(name):
+        raise ApplicationError(f"a header name must be a token (RFC 9110): {name!r}")
+    lower = name.lower()
+    if lower in _HOP_BY_HOP:
+        raise AssertionError(f"Hop-by-hop header, '{name}: {value}', not allowed")
+    if len(_known_names) < _REMEMBERED:
+        _known_names[name] = lower == "content-length"
+    return lower == "content-length"
+
+
+def _check_text(what: str, text: str) -> None:
+    for character in text:
+        if (character < " " and character != "\t") or character == "\x7f":
+            raise ApplicationError(f"{what} has a control character: {text!r}")
+        if character > "\xff":
+            raise ApplicationError(f"{what} is not latin-1 (PEP 3333): {text!r}")
+
+
+def parse_content_length(value: str) -> int:
+    """Read a response's Content-Length (RFC 9110, 8.6).
+
+    Raises:
+        ApplicationError: it is not a row of digits.
+    """
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise ApplicationError(f"Content-Length must be digits: {value!r}")
+
+
+def request_length(value: str) -> int:
+    """Read CONTENT_LENGTH of a request (RFC 3875, 4.1.2).
+
+    Raises:
+        RequestError: it is not a row of digits.
+    """
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise RequestError(f"CONTENT_LENGTH must be digits: {value!r}")
+
+
+class Headers:
+    """Response headers in order, found by name without regard to case.
+
+    The interface of `wsgiref.headers.Headers`, whose module imports `re`: a third
+    of the start of a CGI process.
+    """
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: list[tuple[str, str]] | None = None) -> None:
+        headers = headers if headers is not None else []
+        if type(headers) is not list:
+            raise TypeError("Headers should be a list of header name/value tuples")
+        self._headers = headers
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        del self[name]
+        self._headers.append((name, value))
+
+    def __delitem__(self, name: str) -> None:
+        name = name.lower()
+        self._headers[:] = [kv for kv in self._headers if kv[0].lower() != name]
+
+    def __getitem__(self, name: str) -> str | None:
+        return self.get(name)
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def get_all(self, name: str) -> list[str]:
+        """Give every value of a header, in order."""
+        name = name.lower()
+        return [value for key, value in self._headers if key.lower() == name]
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Give a header's first value."""
+        name = name.lower()
+        for key, value in self._headers:
+            if key.lower() == name:
+                return value
+        return default
+
+    def keys(self) -> list[str]:
+        """Give the names, in order, repeated where the header is."""
+        return [key for key, _ in self._headers]
+
+    def values(self) -> list[str]:
+        """Give the values, in order."""
+        return [value for _, value in self._headers]
+
+    def items(self) -> list[tuple[str, str]]:
+        """Give a copy of the (name, value) pairs, in order."""
+        return self._headers[:]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._headers!r})"
+
+    def __str__(self) -> str:
+        return "".join([f"{name}: {value}\r\n" for name, value in self._headers]) + (
+            "\r\n"
+        )
+
+    def __bytes__(self) -> bytes:
+        return str(self).encode("iso-8859-1")
+
+    def setdefault(self, name: str, value: str) -> str:
+        """Add a header unless there is one of that name; give the value in force."""
+        found = self.get(name)
+        if found is None:
+            self._headers.append((name, value))
+            return value
+        return found
+
+    def add_header(self, name: str, value: str | None, /, **params: str | None) -> None:
+        """Add a header with parameters: ``add_header("X", "a", b="c")``."""
+        parts = [] if value is None else [value]
+        for key, param in params.items():
+            key = key.replace("_", "-")  # noqa: PLW2901 - Python has no dashes
+            parts.append(key if param is None else f"{key}={_quoted(param)}")
+        self._headers.append((name, "; ".join(parts)))
+
+
+def _quoted(value: str) -> str:
+    if not value:
+        return ""
+    escaped = value.replace("\\", "\\\\").replace('"', r"\"")
+    return f'"{escaped}"'
