@@ -11,10 +11,6 @@ from time import gmtime
 
 from handlerkit.errors import ApplicationError, RequestError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 _TOKEN = frozenset(
     "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
@@ -31,12 +27,21 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = tuple("- Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+_MONTHS = (
+    *("-", "Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 
-# Header names are few: each is checked once, and remembered up to this many.
+# What a head already has, as `check_headers` gives it.
+HAS_LENGTH = 1
+HAS_DATE = 2
+HAS_SERVER = 4
+_MARKS = {"content-length": HAS_LENGTH, "date": HAS_DATE, "server": HAS_SERVER}
+
+# Names and statuses are few: each is checked once, and remembered up to this many.
 _REMEMBERED = 512
-_known_names: dict[str, bool] = {}
-_known_statuses: set[str] = set()
+_known_names: dict[str, int] = {}
+_known_statuses: dict[str, bool] = {}
 
 
 def format_date_time(timestamp: float) -> str:
@@ -48,26 +53,43 @@ def format_date_time(timestamp: float) -> str:
     )
 
 
-def check_status(status: str) -> None:
-    """Refuse a status that is not ``NNN reason`` in latin-1 (PEP 3333).
+_date = (0, "")
+
+
+def date_line(now: float) -> str:
+    """Give the Date header line for seconds since the epoch; made once a second."""
+    global _date  # noqa: PLW0603 - one tuple, swapped whole
+    second = int(now)
+    made, line = _date
+    if made != second:
+        line = f"Date: {format_date_time(second)}\r\n"
+        _date = (second, line)
+    return line
+
+
+def check_status(status: str) -> bool:
+    """Refuse a status that is not ``NNN reason`` in latin-1; say if it has no body.
 
     Raises:
         AssertionError: what wsgiref asserts.
         ApplicationError: control characters, or characters beyond latin-1.
     """
-    if status in _known_statuses:
-        return
-    if len(status) < 4:
+    bodiless = _known_statuses.get(status)
+    if bodiless is not None:
+        return bodiless
+    if len(status) < len("NNN "):
         raise AssertionError("Status must be at least 4 characters")
     if not status[:3].isdigit():
         raise AssertionError("Status message must begin w/3-digit code")
     if status[3] != " ":
         raise AssertionError("Status message must have a space after code")
-    if not (status[:3].isascii() and "100" <= status[:3] <= "999"):
+    if not status[:3].isascii() or status[0] == "0":
         raise ApplicationError(f"the status must begin with 100 to 999: {status!r}")
     _check_text("the status", status)
+    bodiless = is_bodiless(status)
     if len(_known_statuses) < _REMEMBERED:
-        _known_statuses.add(status)
+        _known_statuses[status] = bodiless
+    return bodiless
 
 
 def is_bodiless(status: str) -> bool:
@@ -75,32 +97,44 @@ def is_bodiless(status: str) -> bool:
     return status[0] == "1" or status[:3] in ("204", "304")
 
 
-def check_headers(headers: Iterable[tuple[str, str]]) -> int | None:
-    """Refuse headers that must not go out; give the Content-Length, if there is one.
+def check_headers(headers: list[tuple[str, str]]) -> tuple[int, int | None]:
+    """Refuse headers that must not go out; give marks, and the Content-Length.
 
     Raises:
         AssertionError: a name or value that is no str, a hop-by-hop header.
         ApplicationError: a name that is no token, control characters, characters
             beyond latin-1, an invalid or repeated Content-Length.
     """
+    marks = 0
     length: int | None = None
     for name, value in headers:
-        is_length = _known_names.get(name)
-        if is_length is None:
-            is_length = _check_name(name, value)
+        try:
+            mark = _known_names[name]
+        except (KeyError, TypeError):
+            mark = _check_name(name, value)
         if type(value) is not str:
             raise AssertionError(f"Header value must be of type str (got {value!r})")
-        if not (value.isascii() and value.isprintable()):
+        if not value.isprintable() or not value.isascii():
             _check_text(f"header {name}", value)
-        if is_length:
-            if length is not None:
-                raise ApplicationError("more than one Content-Length header")
-            length = parse_content_length(value)
-    return length
+        if mark:
+            if mark == HAS_LENGTH:
+                if length is not None:
+                    raise ApplicationError("more than one Content-Length header")
+                length = parse_content_length(value)
+            marks |= mark
+    return marks, length
 
 
-def _check_name(name: str, value: object) -> bool:
-    """Refuse a bad header name; say whether it is Content-Length."""
+def marks(names: list[str]) -> int:
+    """Give the marks of header names that an override may have changed."""
+    found = 0
+    for name in names:
+        found |= _MARKS.get(name.lower(), 0)
+    return found
+
+
+def _check_name(name: str, value: object) -> int:
+    """Refuse a bad header name; give the mark that it leaves."""
     if type(name) is not str:
         raise AssertionError(f"Header name must be of type str (got {name!r})")
     if not name or not _TOKEN.issuperset(name):
@@ -108,9 +142,10 @@ def _check_name(name: str, value: object) -> bool:
     lower = name.lower()
     if lower in _HOP_BY_HOP:
         raise AssertionError(f"Hop-by-hop header, '{name}: {value}', not allowed")
+    mark = _MARKS.get(lower, 0)
     if len(_known_names) < _REMEMBERED:
-        _known_names[name] = lower == "content-length"
-    return lower == "content-length"
+        _known_names[name] = mark
+    return mark
 
 
 def _check_text(what: str, text: str) -> None:
@@ -143,70 +178,70 @@ def request_length(value: str) -> int:
     raise RequestError(f"CONTENT_LENGTH must be digits: {value!r}")
 
 
-class Headers:
+def head_lines(headers: list[tuple[str, str]]) -> str:
+    """Give header lines, each with its line end."""
+    lines = ""
+    for name, value in headers:
+        lines = f"{lines}{name}: {value}\r\n"
+    return lines
+
+
+class Headers(list):  # type: ignore[type-arg]  # of pairs, but asked by name
     """Response headers in order, found by name without regard to case.
 
-    The interface of `wsgiref.headers.Headers`, whose module imports `re`: a third
-    of the start of a CGI process.
+    A copy of the list it is made from, with the methods of
+    `wsgiref.headers.Headers`, whose module imports `re`: a third of the start of a
+    CGI process.
     """
 
-    __slots__ = ("_headers",)
+    __slots__ = ()
 
-    def __init__(self, headers: list[tuple[str, str]] | None = None) -> None:
-        headers = headers if headers is not None else []
-        if type(headers) is not list:
-            raise TypeError("Headers should be a list of header name/value tuples")
-        self._headers = headers
-
-    def __len__(self) -> int:
-        return len(self._headers)
-
-    def __setitem__(self, name: str, value: str) -> None:
+    def __setitem__(self, name: str, value: str) -> None:  # type: ignore[override]
         del self[name]
-        self._headers.append((name, value))
+        self.append((name, value))
 
-    def __delitem__(self, name: str) -> None:
+    def __delitem__(self, name: str) -> None:  # type: ignore[override]
         name = name.lower()
-        self._headers[:] = [kv for kv in self._headers if kv[0].lower() != name]
+        kept = [pair for pair in self if pair[0].lower() != name]
+        self.clear()
+        self.extend(kept)
 
-    def __getitem__(self, name: str) -> str | None:
+    def __getitem__(self, name: str) -> str | None:  # type: ignore[override]
         return self.get(name)
 
-    def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
 
     def get_all(self, name: str) -> list[str]:
         """Give every value of a header, in order."""
         name = name.lower()
-        return [value for key, value in self._headers if key.lower() == name]
+        return [value for key, value in self if key.lower() == name]
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Give a header's first value."""
         name = name.lower()
-        for key, value in self._headers:
+        for key, value in self:
             if key.lower() == name:
-                return value
+                return str(value)
         return default
 
     def keys(self) -> list[str]:
         """Give the names, in order, repeated where the header is."""
-        return [key for key, _ in self._headers]
+        return [key for key, _ in self]
 
     def values(self) -> list[str]:
         """Give the values, in order."""
-        return [value for _, value in self._headers]
+        return [value for _, value in self]
 
     def items(self) -> list[tuple[str, str]]:
         """Give a copy of the (name, value) pairs, in order."""
-        return self._headers[:]
+        return list(self)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._headers!r})"
+        return f"{type(self).__name__}({self.items()!r})"
 
     def __str__(self) -> str:
-        return "".join([f"{name}: {value}\r\n" for name, value in self._headers]) + (
-            "\r\n"
-        )
+        return f"{head_lines(self)}\r\n"
 
     def __bytes__(self) -> bytes:
         return str(self).encode("iso-8859-1")
@@ -215,7 +250,7 @@ class Headers:
         """Add a header unless there is one of that name; give the value in force."""
         found = self.get(name)
         if found is None:
-            self._headers.append((name, value))
+            self.append((name, value))
             return value
         return found
 
@@ -225,7 +260,7 @@ class Headers:
         for key, param in params.items():
             key = key.replace("_", "-")  # noqa: PLW2901 - Python has no dashes
             parts.append(key if param is None else f"{key}={_quoted(param)}")
-        self._headers.append((name, "; ".join(parts)))
+        self.append((name, "; ".join(parts)))
 
 
 def _quoted(value: str) -> str:

@@ -7,17 +7,12 @@ import sys
 from handlerkit.handlers.environ import read_environ
 from handlerkit.handlers.simple import BaseCGIHandler
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 
 class CGIHandler(BaseCGIHandler):
-    """Serve the one request of a CGI process (RFC 3875)::
+    """Serve the one request of a CGI process (RFC 3875).
 
-        CGIHandler().run(application)
-
-    The process environment is the request, so all of it is in environ.
+    ``CGIHandler().run(application)`` is all of it. The process environment is the
+    request, so it is in environ whole.
     """
 
     wsgi_run_once = True
@@ -33,9 +28,10 @@ class CGIHandler(BaseCGIHandler):
             multiprocess=True,
         )
 
-    def _input_ends(self, env: dict[str, Any]) -> bool:
+    def _input_ends(self) -> bool:
         """Apache sends a chunked request decoded, without length, to end of file."""
-        return bool(env.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked")
+        coding = self.environ.get("HTTP_TRANSFER_ENCODING", "")
+        return bool(coding.lower() == "chunked")
 
 
 class IISCGIHandler(CGIHandler):

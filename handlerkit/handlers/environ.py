@@ -34,14 +34,13 @@ def read_environ() -> dict[str, str]:
     depends on the server, named by SERVER_SOFTWARE.
     """
     encoding = sys.getfilesystemencoding()
+    recode: tuple[str, str] | None = encoding, "surrogateescape"
     if sys.platform == "win32":
         software = os.environ.get("SERVER_SOFTWARE", "").lower()
         recode = _windows_recoding(software, encoding)
-    else:
-        recode = encoding, "surrogateescape"
     environ: dict[str, str] = {}
     for name, value in os.environ.items():
-        if recode and _needs_transcode(name):
+        if recode is not None and _needs_transcode(name):
             environ[name] = value.encode(*recode).decode("iso-8859-1")
         else:
             environ[name] = value

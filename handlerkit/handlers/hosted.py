@@ -14,15 +14,17 @@ from handlerkit.handlers.input import BoundedInput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
     from wsgiref.types import StartResponse, WSGIApplication
 
-    from handlerkit.handlers.base import Write
+    from handlerkit.handlers.response import Write
 
 
 class HostedHandler(BaseHandler):
-    """Run an application inside a WSGI server, as that server's application::
+    """Run an application inside a WSGI server, as that server's application.
+
+    Use `hosting`, or, by hand::
 
         def application(environ, start_response):
             return HostedHandler(environ, start_response).run(inner)

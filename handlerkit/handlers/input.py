@@ -107,3 +107,12 @@ class BoundedInput:
             )
         self._left -= len(block)
         return block
+
+
+class _Nothing:
+    def read(self, _: int, /) -> bytes:
+        return b""
+
+
+# The body of a request that has none; it keeps no state, so all share it.
+NOTHING = BoundedInput(_Nothing(), 0)

@@ -45,7 +45,7 @@ class Recovery:
     headers_sent = False
     headers: Any = None
     bytes_sent = 0
-    environ: dict[str, Any] = None  # type: ignore[assignment]  # until setup_environ
+    environ: Any = None
 
     # "ok", "error", "aborted" or "disconnected", once the exchange has ended: the
     # kinds of `handlerkit.plan.Outcome`.
@@ -98,8 +98,8 @@ class Recovery:
         if exc is None or exc_info[0] is None:
             raise RuntimeError("handle_error() is for use while handling an exception")
         refused = isinstance(exc, RequestError)
-        if refused:
-            self.error_status = exc.status  # type: ignore[union-attr]
+        if isinstance(exc, RequestError):
+            self.error_status = exc.status
         self._report((exc_info[0], exc, exc_info[2]), log=not refused)
         if self._gone is not None:
             self.ended = "disconnected"
@@ -180,7 +180,7 @@ class Recovery:
             hook(self, exc_info, self.report)
             return
         # Imported when it fails: traceback would double the start of a CGI process.
-        from traceback import print_exception  # noqa: PLC0415
+        from traceback import print_exception
 
         stderr = self.get_stderr()
         print_exception(*exc_info, self.traceback_limit, stderr)
@@ -226,7 +226,7 @@ class Recovery:
     def _write_error(self, exc: BaseException, text: str = "") -> None:
         """Write an exception to wsgi.errors; where that fails, to stderr."""
         try:
-            from traceback import format_exception  # noqa: PLC0415 - see log_exception
+            from traceback import format_exception
 
             text += "".join(format_exception(exc))
         except BaseException:  # noqa: BLE001 - e.g. an exception that cannot be shown

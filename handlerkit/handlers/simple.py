@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from handlerkit.handlers.base import BaseHandler
+from handlerkit.handlers.response import DISCONNECTS
+from handlerkit.pep3333 import HAS_LENGTH, Headers, head_lines
+
+# The steps between which `_begin` and `_finish` cut across.
+_STEPS = frozenset(
+    (
+        "setup_environ",
+        "add_cgi_vars",
+        "get_stdin",
+        "get_stderr",
+        "get_scheme",
+        "start_response",
+        "finish_response",
+        "result_is_file",
+        "write",
+        "send_headers",
+        "cleanup_headers",
+        "set_content_length",
+        "send_preamble",
+        "client_is_modern",
+        "finish_content",
+        "close",
+        "_write",
+        "_flush",
+    )
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +46,11 @@ class SimpleHandler(BaseHandler):
         SimpleHandler(stdin, stdout, stderr, environ).run(application)
     """
 
-    def __init__(  # noqa: PLR0913 - the signature of wsgiref
+    # Whether this class leaves every step as it is written here.
+    _straight = True
+    _direct = False
+
+    def __init__(
         self,
         stdin: Any,
         stdout: Any,
@@ -33,6 +65,100 @@ class SimpleHandler(BaseHandler):
         self.base_env = environ
         self.wsgi_multithread = multithread
         self.wsgi_multiprocess = multiprocess
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._straight = all(
+            getattr(cls, step) is getattr(SimpleHandler, step) for step in _STEPS
+        )
+
+    def _begin(self) -> None:
+        """Set up environ; straight on where nobody has overridden a step of it."""
+        self._direct = self._straight
+        if not self._direct:
+            super()._begin()
+            return
+        plan = self.plan
+        base = self.base_env
+        process = self.os_environ
+        env: dict[str, Any] = {**process, **base} if process else base.copy()
+        self.environ = env
+        if plan.add_cgi_vars is not None:
+            plan.add_cgi_vars(self, env)
+        env["wsgi.input"] = self.stdin if plan.get_stdin is None else self.get_stdin()
+        env["wsgi.errors"] = (
+            self.stderr if plan.get_stderr is None else self.get_stderr()
+        )
+        env["wsgi.version"] = self.wsgi_version
+        env["wsgi.run_once"] = self.wsgi_run_once
+        env["wsgi.url_scheme"] = (
+            self.get_scheme()
+            if plan.get_scheme is not None or "HTTPS" in env
+            else "http"
+        )
+        env["wsgi.multithread"] = self.wsgi_multithread
+        env["wsgi.multiprocess"] = self.wsgi_multiprocess
+        if self.wsgi_file_wrapper is not None:
+            env["wsgi.file_wrapper"] = self.wsgi_file_wrapper
+        if self.server_software and self.origin_server:
+            env.setdefault("SERVER_SOFTWARE", self.server_software)
+        if plan.setup_environ is not None:
+            plan.setup_environ(self, env)
+        self._bound_input()
+
+    def _finish(self) -> None:
+        """Answer with a body of one block; straight on, as in `_begin`."""
+        result = self.result
+        headers = self.headers
+        if (
+            not self._direct
+            or type(result) is not list
+            or len(result) != 1
+            or type(result[0]) is not bytes
+            or type(headers) is not Headers
+            or self._bodiless
+            or self.headers_sent
+            or self.environ["SERVER_PROTOCOL"] == "HTTP/0.9"
+        ):
+            self.finish_response()
+            return
+        self._answer(result[0])
+
+    def _answer(self, data: bytes) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot path, uncut
+        """Send a whole response in one write, then forget the exchange."""
+        starting = self.plan.response_starting
+        if starting is not None and not self._plain:
+            self._ask_hooks(starting)
+        self.bytes_sent = size = len(data)
+        if not self._marks & HAS_LENGTH:
+            self._length = size
+            self._marks |= HAS_LENGTH
+            self.headers.append(("Content-Length", str(size)))
+        elif self._length != size:
+            data = self._framed(data)
+        if self.http_version != "1.0" or self.keep_alive is not None:
+            self._frame()
+        if self._started is not None:
+            self._first_byte = perf_counter()
+        head = f"{self._preamble()}{head_lines(self.headers)}\r\n"
+        data = head.encode("iso-8859-1") + data
+        self.headers_sent = True
+        try:
+            self._write(data)
+            self._flush()
+        except DISCONNECTS as exc:
+            self._gone = exc
+            raise
+        if self.bytes_sent < self._length:  # type: ignore[operator]  # set above
+            self.finish_content()
+        if self.plan.request_finished is not None or self.ended is not None:
+            self._conclude()
+        else:
+            self.ended = "error" if self._erred else "ok"
+            self._handed = None
+        self.result = self.headers = self.status = self.environ = None
+        self.bytes_sent = 0
+        self.headers_sent = False
 
     def get_stdin(self) -> Any:
         """Give the hook's stream, else `stdin`."""
@@ -64,7 +190,7 @@ class SimpleHandler(BaseHandler):
         if written is None or written == len(data):
             return
         # A stream that writes in parts is rare: warnings costs its import then.
-        from warnings import warn  # noqa: PLC0415
+        from warnings import warn
 
         warn(
             "SimpleHandler.stdout.write() should not do partial writes",

@@ -1,0 +1,1 @@
+"""Gateways: each meets the operating system in its way, and feeds handlers."""

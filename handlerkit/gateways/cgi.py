@@ -1,0 +1,100 @@
+"""The CGI gateway: one request on the process's own streams (RFC 3875, 6)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO, Protocol
+
+    class Kit(Protocol):
+        """What this gateway needs of a kit."""
+
+        application: Any
+
+        def handler(self, *args: Any) -> Any:
+            """Make the configured handler."""
+
+        def start(self) -> None:
+            """Start the plugins."""
+
+        def close(self) -> None:
+            """Close the plugins."""
+
+
+_REFUSAL = (
+    b"Status: 500 Internal Server Error\r\n"
+    b"Content-Type: text/plain\r\n"
+    b"Content-Length: 59\r\n\r\n"
+    b"A server error occurred.  Please contact the administrator."
+)
+
+
+class Response:
+    """A descriptor to write to, without a buffer that could outlive the client."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """Give the descriptor."""
+        return self._descriptor
+
+    def write(self, data: bytes) -> None:
+        """Write all of it; an OSError says that the client is gone."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered."""
+
+
+class Streams:
+    """The request and the response of this process, out of everybody's reach.
+
+    `print`, a child process, or a C library writes to file descriptor 1; were that
+    still the response, the head would be spoiled. So the response is a duplicate,
+    and descriptor 1 goes to stderr; descriptor 0 is at its end for everybody else.
+    """
+
+    def __init__(self) -> None:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        self.request: BinaryIO = open(os.dup(0), "rb")  # noqa: PTH123, SIM115 - a descriptor, kept
+        self.response = Response(os.dup(1))
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        os.dup2(2, 1)
+
+
+def run(kit: Kit, streams: Streams) -> int:
+    """Serve the request; give the exit code, 1 where the response broke off.
+
+    Raises:
+        BaseException: what the application raised and is no Exception.
+    """
+    # Libraries take HTTP_PROXY for their proxy; here it is a client's header.
+    os.environ.pop("HTTP_PROXY", None)
+    kit.start()
+    try:
+        handler = kit.handler()
+        handler.stdin = streams.request
+        handler.stdout = streams.response
+        handler.run(kit.application)
+    finally:
+        kit.close()
+    return 1 if handler.ended == "aborted" else 0
+
+
+def refuse(streams: Streams, reason: str) -> int:
+    """Answer 500 where there is no kit to answer; the reason goes to stderr."""
+    os.write(2, f"{reason}\n".encode("utf-8", "backslashreplace"))
+    try:
+        streams.response.write(_REFUSAL)
+    except OSError as exc:  # the client is gone
+        os.write(2, f"{exc}\n".encode("utf-8", "backslashreplace"))
+    return 1
