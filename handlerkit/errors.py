@@ -34,6 +34,10 @@ class ResponseAborted(HandlerkitError, RuntimeError):
 class PluginError(HandlerkitError):
     """A plugin cannot be loaded, is not a valid plugin, or gave an invalid answer."""
 
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
 
 class Fault:
     """One mistake in the configuration: where it is, what it is, how to mend it.
