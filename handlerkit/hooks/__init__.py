@@ -1,0 +1,1 @@
+"""Hooks: what can be customized, and how plugins are found, checked and ordered."""

@@ -1,0 +1,226 @@
+"""Find the plugins that the configuration names, and make them.
+
+Only what is named is imported. Installed plugins are entry points of the group
+``handlerkit.plugins``; the metadata of what is installed is read for those only.
+"""
+
+from __future__ import annotations
+
+import sys
+from binascii import crc32
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import isclass, ismodule
+from typing import TYPE_CHECKING
+
+from handlerkit.errors import PluginError
+from handlerkit.hooks.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from importlib.metadata import EntryPoint
+    from pathlib import Path
+    from types import ModuleType
+    from typing import Any
+
+GROUP = "handlerkit.plugins"
+
+# Plugins of our own that are distributions of their own.
+KNOWN = {
+    "json-log": "handlerkit-json-log",
+    "problem-json": "handlerkit-problem-json",
+}
+
+_NOT_THE_PLUGIN = (__file__, import_module.__code__.co_filename)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A plugin that was found and imported, and is not made yet.
+
+    ``factory`` is the class or, for a plugin without settings, the module;
+    ``settings`` its ``Settings``: a pydantic model, or where to import one from,
+    ``"package.module:Class"``. ``reference`` says the same of the plugin itself, or
+    the file of a local one. ``version`` is None where no distribution is known, and
+    for what handlerkit brings along.
+    """
+
+    use: str
+    factory: type[Any] | ModuleType
+    reference: str
+    distribution: str | None = None
+    version: str | None = None
+
+    @property
+    def settings(self) -> type[Any] | str | None:
+        """The plugin's ``Settings``, if it takes any."""
+        return (
+            None if ismodule(self.factory) else getattr(self.factory, "Settings", None)
+        )
+
+    def __str__(self) -> str:
+        return _described(self.use, self.distribution, self.version)
+
+
+def find(use: str, *, base: Path, builtins: Mapping[str, str]) -> Found:
+    """Import the plugin that ``use`` names.
+
+    Args:
+        use: a built-in's or an entry point's name, ``package.module:attr``, or a
+            file, ``./file.py`` or ``./file.py:Class``.
+        base: the directory that files are relative to.
+        builtins: references of the built-in plugins, by name.
+
+    Raises:
+        PluginError: it cannot be imported, or is no plugin; names the distribution,
+            its version and the cause, and has a ``hint`` where there is one.
+    """
+    if use in builtins:
+        return _from_reference(use, builtins[use], "handlerkit", None)
+    path, _, attr = use.rpartition(".py:") if ".py:" in use else (use, "", "")
+    if attr or use.endswith(".py"):
+        return _from_file(use, base / (f"{path}.py" if attr else path), attr)
+    if ":" in use:
+        return _from_reference(use, use, None, None)
+    return _from_entry_point(use, builtins)
+
+
+def make(found: Found, settings: object = None, *, proxies: Sequence[str] = ()) -> Any:
+    """Make a plugin: an instance of its class, or the module as it is.
+
+    A class that has ``Settings`` is called with the settings' record, else without
+    arguments. One that declares ``proxies: tuple[str, ...] = ()`` has it set, after
+    ``__init__``, to whom the deployer trusts (``[proxies] trusted``).
+
+    Raises:
+        PluginError: the class does not take what it is given, or raised.
+    """
+    factory: Any = found.factory
+    if ismodule(factory):
+        return factory
+    try:
+        plugin = factory() if found.settings is None else factory(settings)
+        if hasattr(factory, "proxies"):
+            plugin.proxies = tuple(proxies)
+    except (Exception, SystemExit) as exc:
+        raise PluginError(f"{found} cannot be made: {_cause(exc)}") from exc
+    return plugin
+
+
+def _from_reference(
+    use: str, reference: str, distribution: str | None, version: str | None
+) -> Found:
+    who = _described(use, distribution, version)
+    module_name, _, qualname = reference.partition(":")
+    with_module = f"{who} cannot be imported from {module_name}"
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise PluginError(f'{who}: "{module_name}" is not the name of a module')
+    try:
+        module = import_module(module_name)
+    except (Exception, SystemExit) as exc:
+        raise PluginError(f"{with_module}: {_cause(exc)}") from exc
+    factory = _attribute(who, module, qualname)
+    return Found(use, _plugin(who, factory), reference, distribution, version)
+
+
+def _from_file(use: str, path: Path, qualname: str) -> Found:
+    """Import a file under a name of its own, with sys.path as it was."""
+    who = _described(use, None, None)
+    try:
+        place = path.resolve(strict=True)
+    except OSError as exc:
+        raise PluginError(f"{who}: no such file: {path} ({exc.strerror})") from exc
+    name = f"_handlerkit_file_{crc32(str(place).encode()):08x}_{place.stem}"
+    spec = spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{who}: {path} cannot be imported")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # as import does: pickle, pydantic look there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as exc:
+        del sys.modules[name]
+        raise PluginError(f"{who} cannot be imported: {_cause(exc)}") from exc
+    return Found(use, _plugin(who, _attribute(who, module, qualname)), use)
+
+
+def _from_entry_point(use: str, builtins: Iterable[str]) -> Found:
+    # The metadata library is slow to import; built-ins and files do without.
+    from importlib.metadata import entry_points
+
+    entries = entry_points(group=GROUP, name=use)
+    if len({(_distribution(entry)[0], entry.value) for entry in entries}) > 1:
+        who = " and ".join(sorted(" ".join(_distribution(entry)) for entry in entries))
+        raise PluginError(
+            f'plugin "{use}" is in two distributions: {who}',
+            hint="uninstall one, or name what you mean as module:attr",
+        )
+    for entry in entries:
+        return _from_reference(use, entry.value, *_distribution(entry))
+    installed = [entry.name for entry in entry_points(group=GROUP)]
+    raise _unknown(use, [*builtins, *installed])
+
+
+def _distribution(entry: EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
+
+
+def _unknown(use: str, names: Iterable[str]) -> PluginError:
+    """Say that nothing has this name, and what may have been meant."""
+    name = use.removeprefix("handlerkit-")
+    if name != use and name in names:
+        return PluginError(f'no plugin "{use}"', hint=f'did you mean "{name}"?')
+    if name in KNOWN:
+        return PluginError(
+            f'no plugin "{use}"', hint=f"not installed: pip install {KNOWN[name]}"
+        )
+    hint = did_you_mean(use, {*names, *KNOWN})
+    return PluginError(f'no plugin "{use}"', hint=hint or _how_to_name(use))
+
+
+def _how_to_name(use: str) -> str:
+    if "." in use:
+        return 'a class of your own is "package.module:Class"'
+    return 'one of your own is "./file.py" or "package.module:Class"'
+
+
+def _attribute(who: str, module: ModuleType, qualname: str) -> Any:
+    """Look an attribute up, dots allowed; no name at all is the module itself."""
+    value: Any = module
+    for part in qualname.split(".") if qualname else ():
+        try:
+            value = getattr(value, part)
+        except AttributeError as exc:
+            said = getattr(value, "__name__", value)
+            raise PluginError(
+                f'{who}: {said} has no "{part}"',
+                hint=did_you_mean(part, [n for n in dir(value) if n[:1] != "_"]),
+            ) from exc
+    return value
+
+
+def _plugin(who: str, value: Any) -> Any:
+    if isclass(value) or ismodule(value):
+        return value
+    raise PluginError(
+        f"{who} is {type(value).__name__} {value!r:.80}, "
+        "a plugin is a class or a module"
+    )
+
+
+def _described(use: str, distribution: str | None, version: str | None) -> str:
+    origin = " ".join(part for part in (distribution, version) if part)
+    return f'plugin "{use}" ({origin})' if origin else f'plugin "{use}"'
+
+
+def _cause(exc: BaseException) -> str:
+    """Say what was raised, and where in the plugin's own code."""
+    place = ""
+    trace = exc.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith("<frozen") and file not in _NOT_THE_PLUGIN:
+            place = f" ({file}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"{type(exc).__name__}: {exc}{place}"
