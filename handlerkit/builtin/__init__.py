@@ -1,0 +1,7 @@
+"""The plugins that handlerkit brings along; they come in through everybody's door."""
+
+BUILTINS = {
+    "text-log": "handlerkit.builtin.text_log:TextLog",
+    "environ": "handlerkit.builtin.environ:Environ",
+    "request-id": "handlerkit.builtin.request_id:RequestId",
+}

@@ -1,0 +1,85 @@
+"""Whom to believe: is the peer of a connection one of the trusted proxies?"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+_BITS = 32
+
+
+class Peers:
+    """The peers that ``[proxies] trusted`` names.
+
+    ``"unix"`` stands for whoever connects through a unix socket: there REMOTE_ADDR is
+    absent, empty, or nginx's ``unix:``. IPv4 is matched in integers made here;
+    ipaddress, slow to import, is asked only where IPv6 is involved.
+
+    Raises:
+        ValueError: an entry is neither "unix" nor an address nor a network.
+    """
+
+    __slots__ = ("_ipv4", "_ipv6", "_unix")
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        self._unix = False
+        self._ipv4: list[tuple[int, int]] = []
+        self._ipv6: list[Any] = []
+        for entry in trusted:
+            if entry == "unix":
+                self._unix = True
+            elif ":" in entry:
+                from ipaddress import IPv6Network
+
+                self._ipv6.append(IPv6Network(entry, strict=False))
+            else:
+                self._ipv4.append(_network(entry))
+
+    def trusts(self, environ: Mapping[str, Any]) -> bool:
+        """Say whether the request's peer is one of them."""
+        peer = environ.get("REMOTE_ADDR")
+        if not peer or peer == "unix:":
+            return self._unix
+        ipv4 = _address(peer.removeprefix("::ffff:"))  # as a dual-stack socket says it
+        if ipv4 is not None:
+            return any(ipv4 & mask == network for network, mask in self._ipv4)
+        return ":" in peer and self._trusts_ipv6(peer)
+
+    def _trusts_ipv6(self, peer: str) -> bool:
+        if not self._ipv6:
+            return False
+        from ipaddress import IPv6Address
+
+        try:
+            address = IPv6Address(peer.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._ipv6)
+
+
+def _network(entry: str) -> tuple[int, int]:
+    text, slash, length = entry.partition("/")
+    address = _address(text)
+    bits = int(length) if length.isdecimal() else _BITS
+    if address is None or bits > _BITS or (slash and not length.isdecimal()):
+        raise ValueError(f'"{entry}" is not "unix", an address or a network')
+    mask = (1 << _BITS) - (1 << _BITS - bits)
+    return address & mask, mask
+
+
+def _address(text: str) -> int | None:
+    """Give an IPv4 address as an integer; None for anything else."""
+    parts = text.split(".")
+    if len(parts) != 4:  # noqa: PLR2004 - a dotted quad
+        return None
+    value = 0
+    for part in parts:
+        if not (part.isascii() and part.isdecimal() and len(part) <= 3):  # noqa: PLR2004 - at most 255
+            return None
+        byte = int(part)
+        if byte > 255 or str(byte) != part:  # noqa: PLR2004 - one byte; 010 may be octal
+            return None
+        value = value << 8 | byte
+    return value

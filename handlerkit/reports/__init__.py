@@ -1,0 +1,1 @@
+"""Reports: what is known of one error, made when it happens."""
