@@ -150,6 +150,8 @@ def _not_twice(named: Named, plugins: Iterable[Named], exc: ValueError) -> Fault
 
 
 def _check_plugin(manager: PluginManager, named: Named) -> Iterator[Fault]:
+    if not manager.has_plugin(named.name):
+        return
     place = ("plugins", named.name)
     found = False
     for caller in manager.get_hookcallers(named.plugin) or ():
