@@ -70,7 +70,8 @@ def resolve(
         except ValueError as exc:
             faults.append(_not_twice(named, plugins, exc))
     for named in plugins:
-        faults += _check_plugin(manager, named)
+        if manager.has_plugin(named.name):
+            faults += _check_plugin(manager, named)
     implemented = {
         name: [impl.plugin_name for impl in _in_order(manager, name)] for name in HOOKS
     }
@@ -150,8 +151,6 @@ def _not_twice(named: Named, plugins: Iterable[Named], exc: ValueError) -> Fault
 
 
 def _check_plugin(manager: PluginManager, named: Named) -> Iterator[Fault]:
-    if not manager.has_plugin(named.name):
-        return
     place = ("plugins", named.name)
     found = False
     for caller in manager.get_hookcallers(named.plugin) or ():
