@@ -22,6 +22,30 @@ if TYPE_CHECKING:
     from typing import Any
     from wsgiref.types import WSGIApplication
 
+# The steps that a straight way (`_begin`, `_finish`) cuts across.
+_STEPS = frozenset(
+    (
+        "setup_environ",
+        "add_cgi_vars",
+        "get_stdin",
+        "get_stderr",
+        "get_scheme",
+        "start_response",
+        "finish_response",
+        "result_is_file",
+        "write",
+        "send_headers",
+        "cleanup_headers",
+        "set_content_length",
+        "send_preamble",
+        "client_is_modern",
+        "finish_content",
+        "close",
+        "_write",
+        "_flush",
+    )
+)
+
 # What `_reset` puts back to the class's own.
 _EXCHANGE = (
     *("_bodiless", "_chunked", "_full", "_held", "_length", "_marks"),
@@ -46,6 +70,16 @@ class BaseHandler(Response):
     os_environ: dict[str, str] = process_environ()
 
     wsgi_file_wrapper: Callable[..., Any] | None = FileWrapper
+
+    # Whether this class leaves every step as it is written in this package.
+    _straight = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._straight = all(
+            str(getattr(getattr(cls, step), "__module__", "")).startswith(__package__)
+            for step in _STEPS
+        )
 
     def run(self, application: WSGIApplication) -> Any:
         """Serve one exchange; afterwards `ended` says how it went.

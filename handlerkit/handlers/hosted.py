@@ -11,10 +11,11 @@ from handlerkit.errors import ClientDisconnected, ResponseAborted
 from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.environ import leaked_environ
 from handlerkit.handlers.input import BoundedInput
+from handlerkit.pep3333 import Headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from typing import Any
     from wsgiref.types import StartResponse, WSGIApplication
 
@@ -39,9 +40,7 @@ class HostedHandler(BaseHandler):
     wsgi_multiprocess: bool | None = None
     wsgi_run_once: bool | None = None
 
-    # What the server may have copied from the process; see `leaked_environ`.
-    leaked: dict[str, str] = leaked_environ()
-
+    _leaks: _Leaks | None = None
     _outer_write: Write | None = None
     _iterator: Iterator[bytes] | None = None
     _returned = False
@@ -71,10 +70,64 @@ class HostedHandler(BaseHandler):
         """
         super().run(application)
         if self._iterator is None and self.ended in ("ok", "error"):
-            return self._chunks
+            # Not a list: for that, wsgiref makes up a Content-Length of 0.
+            return iter((b"",)) if self._bodiless else self._chunks
         if self._iterator is None and not self._chunks:
             raise self._broken()
         return _Stream(self)
+
+    def _begin(self) -> None:
+        """Set up environ; straight on where nobody has overridden a step of it."""
+        plan = self.plan
+        outer = self.outer_environ
+        if (
+            not self._straight
+            or self.os_environ
+            or plan.get_scheme is not None
+            or plan.get_stdin is not None
+            or plan.get_stderr is not None
+            or "wsgi.url_scheme" not in outer
+        ):
+            super()._begin()
+            return
+        env = self.environ = self._stripped(outer)
+        if plan.add_cgi_vars is not None:
+            plan.add_cgi_vars(self, env)
+        env["wsgi.url_scheme"] = outer["wsgi.url_scheme"]
+        if self.wsgi_multithread is not None:
+            env["wsgi.multithread"] = self.wsgi_multithread
+        if self.wsgi_multiprocess is not None:
+            env["wsgi.multiprocess"] = self.wsgi_multiprocess
+        if self.wsgi_run_once is not None:
+            env["wsgi.run_once"] = self.wsgi_run_once
+        if self.wsgi_file_wrapper is not None:
+            env["wsgi.file_wrapper"] = self.wsgi_file_wrapper
+        else:
+            env.pop("wsgi.file_wrapper", None)
+        if plan.setup_environ is not None:
+            plan.setup_environ(self, env)
+        self._bound_input()
+
+    def _finish(self) -> None:
+        """Answer with a body of one block; straight on, as in `_begin`."""
+        result = self.result
+        headers = self.headers
+        if (
+            not self._straight
+            or type(result) is not list
+            or len(result) != 1
+            or type(result[0]) is not bytes
+            or type(headers) is not Headers
+            or self._bodiless
+            or self.headers_sent
+        ):
+            self.finish_response()
+            return
+        data = self._settle(result[0])
+        self.headers_sent = True
+        self.outer_start_response(str(self.status), list(self.headers))
+        self._chunks.append(data)
+        self._forget()
 
     def setup_environ(self) -> None:
         """Set up `environ` from the server's, which stays as it is."""
@@ -85,16 +138,24 @@ class HostedHandler(BaseHandler):
     def add_cgi_vars(self) -> None:
         """Take the server's environ, less what it copied from the process."""
         outer, env = self.outer_environ, self.environ
-        env.update(outer)
-        for name, value in self.leaked.items():
-            if env.get(name) == value and name not in self.os_environ:
-                del env[name]
+        env.update(self._stripped(outer))
         for name in ("multithread", "multiprocess", "run_once"):
             if getattr(self, f"wsgi_{name}") is None:
                 setattr(self, f"wsgi_{name}", bool(outer.get(f"wsgi.{name}", False)))
         enrich = self.plan.add_cgi_vars
         if enrich is not None:
             enrich(self, env)
+
+    def _stripped(self, outer: dict[str, Any]) -> dict[str, Any]:
+        """Copy the server's environ, less what it copied from the process.
+
+        What the process has is read with the first exchange: the application may
+        have added to it while it was imported, before the server took its copy.
+        """
+        if self._leaks is None:
+            type(self)._leaks = _Leaks(self.os_environ)  # noqa: SLF001 - its own class
+        leaks: _Leaks = self._leaks  # type: ignore[assignment]  # just set
+        return leaks.strip(outer)
 
     def _default_scheme(self) -> str:
         scheme = self.outer_environ.get("wsgi.url_scheme")
@@ -206,6 +267,28 @@ class HostedHandler(BaseHandler):
         if isinstance(self._fatal, SystemExit):
             self._fatal = None
         super()._pass_on(fatal)
+
+
+class _Leaks:
+    """What a server may have copied from the process environment into environ."""
+
+    __slots__ = ("_names", "_nothing", "_values")
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        found = leaked_environ()
+        self._names = [name for name in found if name not in wanted]
+        self._values = [found[name] for name in self._names]
+        self._nothing = [None] * len(self._names)
+
+    def strip(self, outer: dict[str, Any]) -> dict[str, Any]:
+        """Copy environ without names whose value is the process's, too."""
+        env = outer.copy()
+        taken = [*map(env.pop, self._names, self._nothing)]
+        if taken not in (self._values, self._nothing):
+            for name, value, here in zip(self._names, self._values, taken, strict=True):
+                if here is not None and here != value:
+                    env[name] = here
+        return env
 
 
 class _Stream:

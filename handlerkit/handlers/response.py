@@ -145,6 +145,35 @@ class Response(Recovery):
             )
         return data
 
+    def _settle(self, data: bytes) -> bytes:
+        """Complete the headers for a body of one block; give what may go out of it."""
+        starting = self.plan.response_starting
+        if starting is not None and not self._plain:
+            self._ask_hooks(starting)
+        self.bytes_sent = size = len(data)
+        if not self._marks & HAS_LENGTH:
+            self._length = size
+            self._marks |= HAS_LENGTH
+            self.headers.append(("Content-Length", str(size)))
+        elif self._length != size:
+            data = self._framed(data)
+        if self._started is not None:
+            self._first_byte = perf_counter()
+        return data
+
+    def _forget(self) -> None:
+        """End an exchange that has been answered by one block, as `close` does."""
+        if self.bytes_sent < self._length:  # type: ignore[operator]  # by _settle
+            self.finish_content()
+        if self.plan.request_finished is not None or self.ended is not None:
+            self._conclude()
+        else:
+            self.ended = "error" if self._erred else "ok"
+            self._handed = None
+        self.result = self.headers = self.status = self.environ = None
+        self.bytes_sent = 0
+        self.headers_sent = False
+
     def send_headers(self) -> None:
         """Encode the whole head, then send it, before anything of it is out."""
         self._complete_headers()

@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.response import DISCONNECTS
-from handlerkit.pep3333 import HAS_LENGTH, Headers, head_lines
-
-# The steps between which `_begin` and `_finish` cut across.
-_STEPS = frozenset(
-    (
-        "setup_environ",
-        "add_cgi_vars",
-        "get_stdin",
-        "get_stderr",
-        "get_scheme",
-        "start_response",
-        "finish_response",
-        "result_is_file",
-        "write",
-        "send_headers",
-        "cleanup_headers",
-        "set_content_length",
-        "send_preamble",
-        "client_is_modern",
-        "finish_content",
-        "close",
-        "_write",
-        "_flush",
-    )
-)
+from handlerkit.pep3333 import Headers, head_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +19,6 @@ class SimpleHandler(BaseHandler):
 
         SimpleHandler(stdin, stdout, stderr, environ).run(application)
     """
-
-    # Whether this class leaves every step as it is written here.
-    _straight = True
-    _direct = False
 
     def __init__(
         self,
@@ -66,16 +36,9 @@ class SimpleHandler(BaseHandler):
         self.wsgi_multithread = multithread
         self.wsgi_multiprocess = multiprocess
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._straight = all(
-            getattr(cls, step) is getattr(SimpleHandler, step) for step in _STEPS
-        )
-
     def _begin(self) -> None:
         """Set up environ; straight on where nobody has overridden a step of it."""
-        self._direct = self._straight
-        if not self._direct:
+        if not self._straight:
             super()._begin()
             return
         plan = self.plan
@@ -111,7 +74,7 @@ class SimpleHandler(BaseHandler):
         result = self.result
         headers = self.headers
         if (
-            not self._direct
+            not self._straight
             or type(result) is not list
             or len(result) != 1
             or type(result[0]) is not bytes
@@ -124,22 +87,11 @@ class SimpleHandler(BaseHandler):
             return
         self._answer(result[0])
 
-    def _answer(self, data: bytes) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot path, uncut
+    def _answer(self, data: bytes) -> None:
         """Send a whole response in one write, then forget the exchange."""
-        starting = self.plan.response_starting
-        if starting is not None and not self._plain:
-            self._ask_hooks(starting)
-        self.bytes_sent = size = len(data)
-        if not self._marks & HAS_LENGTH:
-            self._length = size
-            self._marks |= HAS_LENGTH
-            self.headers.append(("Content-Length", str(size)))
-        elif self._length != size:
-            data = self._framed(data)
+        data = self._settle(data)
         if self.http_version != "1.0" or self.keep_alive is not None:
             self._frame()
-        if self._started is not None:
-            self._first_byte = perf_counter()
         head = f"{self._preamble()}{head_lines(self.headers)}\r\n"
         data = head.encode("iso-8859-1") + data
         self.headers_sent = True
@@ -149,16 +101,7 @@ class SimpleHandler(BaseHandler):
         except DISCONNECTS as exc:
             self._gone = exc
             raise
-        if self.bytes_sent < self._length:  # type: ignore[operator]  # set above
-            self.finish_content()
-        if self.plan.request_finished is not None or self.ended is not None:
-            self._conclude()
-        else:
-            self.ended = "error" if self._erred else "ok"
-            self._handed = None
-        self.result = self.headers = self.status = self.environ = None
-        self.bytes_sent = 0
-        self.headers_sent = False
+        self._forget()
 
     def get_stdin(self) -> Any:
         """Give the hook's stream, else `stdin`."""
