@@ -23,7 +23,8 @@ def make_report(exc_info: ExcInfo, limit: int | None) -> Report:
     exception = exc_info[1]
 
     def render() -> str:
-        return _encodable(_traceback(exc_info, limit))
+        text = _encodable(_traceback(exc_info, limit))
+        return text if text.endswith("\n") else f"{text}\n"
 
     return Report(new_id(), exception, render)
 
