@@ -1,0 +1,96 @@
+"""Peers: whom the deployer trusts."""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlerkit.builtin.peers import Peers
+
+ROOT = Path(__file__).parents[2]
+addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
+
+
+def trusts(trusted, peer):
+    environ = {} if peer is None else {"REMOTE_ADDR": peer}
+    return Peers(trusted).trusts(environ)
+
+
+@given(addresses, addresses, st.integers(0, 128))
+def test_networks_hold_what_the_standard_library_says(peer, base, bits):
+    bits = min(bits, base.max_prefixlen)
+    network = ipaddress.ip_network(f"{base}/{bits}", strict=False)
+    mapped = getattr(peer, "ipv4_mapped", None)
+    assert trusts([str(network)], str(peer)) is ((mapped or peer) in network)
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 32))
+def test_a_network_holds_its_own_address(address, bits):
+    assert trusts([f"{address}/{bits}"], str(address))
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer"),
+    [
+        (["10.1.2.3"], "10.1.2.3"),
+        (["10.1.2.3"], "::ffff:10.1.2.3"),
+        (["::1"], "::1"),
+        (["fe80::/10"], "fe80::1%eth0"),
+        (["unix"], None),
+        (["unix"], ""),
+        (["unix"], "unix:"),
+        (["10.0.0.0/8", "unix", "::1"], "10.255.0.1"),
+    ],
+)
+def test_the_trusted_are_trusted(trusted, peer):
+    assert trusts(trusted, peer)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer"),
+    [
+        ([], "127.0.0.1"),
+        ([], None),
+        (["10.1.2.3"], "10.1.2.4"),
+        (["10.0.0.0/8"], "110.0.0.1"),
+        (["10.0.0.0/8"], "010.0.0.1"),
+        (["10.0.0.0/8"], "10.0.0.1.evil"),
+        (["10.0.0.0/8"], "10.0.0.256"),
+        (["10.0.0.0/8"], "1\u0660.0.0.1"),
+        (["10.0.0.0/8"], None),
+        (["10.0.0.0/8"], ""),
+        (["::/0"], "not an address: at all"),
+        (["0.0.0.0/0"], "::1"),
+        (["unix"], "127.0.0.1"),
+        (["unix"], "unknown"),
+    ],
+)
+def test_nobody_else_is(trusted, peer):
+    assert not trusts(trusted, peer)
+
+
+@pytest.mark.parametrize(
+    "entry", ["", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::1/x", "1.2"]
+)
+def test_an_entry_that_is_no_network_is_an_error(entry):
+    with pytest.raises(ValueError, match=r".+"):
+        Peers([entry])
+
+
+def test_ipaddress_is_imported_only_for_ipv6():
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from handlerkit.builtin.peers import Peers\n"
+        "Peers(['unix', '10.0.0.0/8']).trusts({'REMOTE_ADDR': '10.0.0.1'})\n"
+        "before = 'ipaddress' in sys.modules\n"
+        "Peers(['::1'])\n"
+        "print(before, 'ipaddress' in sys.modules)\n"
+    )
+    python = [sys.executable, "-I", "-S", "-c", code]
+    assert subprocess.check_output(python, text=True).split() == ["False", "True"]
