@@ -1,0 +1,83 @@
+"""gunicorn's arbiter with our application in it; imported only where it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
+
+from handlerkit.errors import HandlerkitError
+from handlerkit.gateways.hosting import reload_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from handlerkit.gateways.hosting import Hosted
+
+
+def run(load: Callable[[], Hosted], settings: Mapping[str, Any]) -> None:
+    """Run gunicorn; does not return.
+
+    Raises:
+        SystemExit: in the arbiter and in each worker, with the exit code.
+    """
+    CheckedArbiter(HostedApplication(load, settings)).run()
+
+
+class HostedApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """A kit as gunicorn's application: loaded and started in each worker."""
+
+    def __init__(self, load: Callable[[], Hosted], settings: Mapping[str, Any]) -> None:
+        self.load_hosted = load
+        self._settings = settings
+        super().__init__(prog="handlerkit")
+
+    def load_config(self) -> None:
+        """Set gunicorn's settings, with our start and close beside its hooks."""
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+        post_worker_init = self.cfg.post_worker_init
+        worker_exit = self.cfg.worker_exit
+
+        def start(worker: Any) -> None:
+            try:
+                self.callable.start()
+            except HandlerkitError as exc:
+                raise AppImportError(f"handlerkit: {exc}") from exc
+            post_worker_init(worker)
+
+        def close(server: Any, worker: Any) -> None:
+            try:
+                worker_exit(server, worker)
+            finally:
+                if self.callable is not None:
+                    self.callable.close()
+
+        self.cfg.set("post_worker_init", start)
+        self.cfg.set("worker_exit", close)
+
+    def load(self) -> Hosted:
+        """Load the kit: in a worker, unless ``preload_app`` is set.
+
+        Raises:
+            AppImportError: for every mistake; it ends gunicorn, with the text.
+        """
+        try:
+            return self.load_hosted()
+        except HandlerkitError as exc:
+            raise AppImportError(f"handlerkit: {exc}") from exc
+
+
+class CheckedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """An arbiter that keeps its workers where new ones could not load."""
+
+    def reload(self) -> None:
+        """Reload, once a child process has shown that loading works."""
+        fault = reload_fault(self.app.load_hosted)
+        if fault:
+            self.log.error("handlerkit: not reloaded:\n%s", fault)
+        else:
+            super().reload()
