@@ -1,0 +1,118 @@
+"""What a way of running makes of the settings: the class, and what is derived.
+
+``entry`` is how the kit is run: ``"cgi"`` (`run_cgi`), ``"wsgi"`` (`wsgi`),
+``"serve"`` (`serve`), ``"handler"`` (by the user, through ``kit.handler``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from handlerkit.errors import Fault
+
+if TYPE_CHECKING:
+    from handlerkit.config.model import Config
+
+Entry = Literal["cgi", "wsgi", "serve", "handler"]
+
+_FITTING = {
+    "cgi": ("CGIHandler", "IISCGIHandler"),
+    "hosted": ("HostedHandler",),
+    "builtin": ("SimpleHandler",),
+    "handler": (
+        *("BaseHandler", "SimpleHandler", "BaseCGIHandler"),
+        *("CGIHandler", "IISCGIHandler", "HostedHandler"),
+    ),
+}
+_CALLS = {
+    "SimpleHandler": 'handlerkit.serve() runs it, with engine = "builtin"',
+    "HostedHandler": "handlerkit.wsgi() runs it, and handlerkit.serve() with an engine",
+    "CGIHandler": "handlerkit.run_cgi() runs it",
+    "IISCGIHandler": "handlerkit.run_cgi() runs it",
+    "BaseCGIHandler": "kit.handler() runs it, with streams of your own",
+    "BaseHandler": "kit.handler() runs it, for a subclass of your own",
+}
+_RUNS = {
+    "cgi": "a CGI process",
+    "hosted": "a hosting server",
+    "builtin": "the built-in server",
+}
+_DERIVED = {
+    "builtin": {
+        "origin_server": "the built-in server is one",
+        "http_version": "the built-in server speaks 1.1",
+        "wsgi_multithread": "it follows from threads in [server]",
+        "wsgi_multiprocess": "it follows from workers in [server]",
+    },
+    "hosted": {
+        "origin_server": "the hosting server is the origin server",
+        "http_version": "the hosting server writes the status line",
+    },
+}
+
+
+def check_entry(
+    config: Config, entry: Entry, nearest: str | None = None
+) -> tuple[list[Fault], list[Fault]]:
+    """Check a configuration against the way of running; give faults and warnings.
+
+    ``nearest`` is, for a class of one's own, the nearest class of handlerkit; without
+    it such a class is taken to fit.
+    """
+    running = _running(config, entry)
+    faults = [*_check_class(config, running, nearest), *_check_derived(config, running)]
+    if running == "builtin" and config.server.workers > 1:
+        text = "workers must be 1: the built-in server is one process"
+        hint = 'engine = "granian" and engine = "gunicorn" have more'
+        faults.append(Fault("HK412", text, path=("server", "workers"), hint=hint))
+    return faults, [*_without_effect(config, running), *_charset(config)]
+
+
+def _running(config: Config, entry: Entry) -> str:
+    if entry == "wsgi":
+        return "hosted"
+    if entry == "serve":
+        return "builtin" if config.server.engine == "builtin" else "hosted"
+    return entry
+
+
+def _check_class(config: Config, running: str, nearest: str | None) -> list[Fault]:
+    given = config.handler.class_
+    name = nearest if ":" in given else given
+    if name is None or name == "auto" or name in _FITTING[running]:
+        return []
+    what = given if name == given else f"{given}, a {name},"
+    text = f"{what} does not fit {_RUNS[running]}"
+    return [Fault("HK407", text, path=("handler", "class"), hint=_CALLS[name])]
+
+
+def _check_derived(config: Config, running: str) -> list[Fault]:
+    given = config.handler.model_fields_set
+    faults = []
+    for name, why in _DERIVED.get(running, {}).items():
+        if name in given and getattr(config.handler, name) is not None:
+            text = f"{name} is not a setting of {_RUNS[running]}"
+            faults.append(Fault("HK408", text, path=("handler", name), hint=why))
+    return faults
+
+
+def _without_effect(config: Config, running: str) -> list[Fault]:
+    """Warn of what is set in vain."""
+    handler = config.handler
+    in_vain = running == "hosted" or (running == "cgi" and not handler.origin_server)
+    if handler.server_software is None or not in_vain:
+        return []
+    text = f"server_software has no effect in {_RUNS[running]}"
+    return [Fault("HK409", text, path=("handler", "server_software"))]
+
+
+def _charset(config: Config) -> list[Fault]:
+    """Warn of an error page that does not tell its encoding."""
+    handler = config.handler
+    types = [v for name, v in handler.error_headers if name.lower() == "content-type"]
+    told = any("charset" in value.lower() for value in types)
+    if handler.error_body.isascii() or told:
+        return []
+    text = "error_body is sent as UTF-8, which error_headers does not say"
+    hint = 'error_headers = [["Content-Type", "text/plain; charset=utf-8"]]'
+    return [Fault("HK204", text, path=("handler", "error_body"), hint=hint)]

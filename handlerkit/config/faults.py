@@ -1,0 +1,295 @@
+"""From pydantic's errors to faults: TOML path, code, plain words, a suggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from pydantic import BaseModel
+
+from handlerkit.config.codes import CODES
+from handlerkit.config.grammar import closest
+from handlerkit.config.model import Config, HookSettings, PluginEntry
+from handlerkit.config.references import fields
+from handlerkit.config.writing import dotted, string_text
+from handlerkit.errors import Fault
+from handlerkit.plan import HOOKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from handlerkit.config.references import Resolver
+    from handlerkit.config.sources import TomlPath
+
+_TYPES = {
+    "string": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "an array",
+    "tuple": "an array",
+    "set": "an array",
+    "frozen_set": "an array",
+    "dict": "a table",
+    "mapping": "a table",
+    "model": "a table",
+    "dataclass": "a table",
+    "datetime": "a date and time",
+    "date": "a date",
+    "time": "a time",
+    "path": "a path",
+    "url": "a URL",
+}
+# The value is fine as a type; what it should be stands in pydantic's context.
+_LIMITS = {
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "finite_number": "must be a finite number",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "int_from_float": "must be an integer",
+    "url_parsing": "must be a URL",
+    "url_scheme": "must be a URL with scheme {expected_schemes}",
+}
+_SHOWN = 60
+# So many characters of a secret in a row, in a message, give it away.
+_LEAK = 4
+
+
+def from_pydantic(
+    error: ValidationError,
+    data: Mapping[str, Any],
+    model: type[BaseModel],
+    path: TomlPath,
+    resolver: Resolver,
+) -> list[Fault]:
+    """Give a fault for each place that ``error`` complains of.
+
+    ``data`` is the table at ``path`` that was validated against ``model``.
+    """
+    found: dict[TomlPath, list[_Complaint]] = {}
+    for details in error.errors(include_url=False):
+        complaint = _Complaint(details, data, path)
+        if not _within(complaint.path, resolver.broken):
+            found.setdefault(complaint.path, []).append(complaint)
+    deeper = {at[:end] for at in found for end in range(len(at))}
+    return [
+        _fault(complaints, model, path, resolver)
+        for at, complaints in found.items()
+        if not (at in deeper and all(each.of_union for each in complaints))
+    ]
+
+
+class _Complaint:
+    """One of pydantic's errors, its location as a TOML path.
+
+    ``of_union``: pydantic put the name of a union's member into the location.
+    """
+
+    __slots__ = ("context", "kind", "message", "of_union", "path", "value")
+
+    def __init__(
+        self, details: ErrorDetails, data: Mapping[str, Any], path: TomlPath
+    ) -> None:
+        self.kind = details["type"]
+        self.message = details["msg"]
+        self.context = details.get("ctx", {})
+        self.of_union = False
+        self.value: Any = data
+        location = details["loc"]
+        for number, part in enumerate(location, 1):
+            if isinstance(self.value, Mapping) and part in self.value:
+                self.value = self.value[part]
+            elif isinstance(self.value, list) and isinstance(part, int):
+                self.value = self.value[part] if part < len(self.value) else None
+            elif self.kind != "missing" or number < len(location):
+                self.of_union = True
+                continue
+            path = (*path, part)
+        self.path = path
+
+    @property
+    def code(self) -> str:
+        if self.kind in CODES:
+            return self.kind
+        if self.kind == "missing":
+            return "HK202"
+        return "HK203" if _expected_type(self.kind) else "HK204"
+
+
+def _fault(
+    complaints: Sequence[_Complaint],
+    model: type[BaseModel],
+    start: TomlPath,
+    resolver: Resolver,
+) -> Fault:
+    """Make one fault of all complaints about one place."""
+    first = complaints[0]
+    if first.kind == "extra_forbidden":
+        return unknown_key(first.path, model, start, first.value)
+    if first.kind == "missing":
+        return Fault("HK202", f"{_subject(first.path)} is required", path=first.path)
+    said = [_demand(each, resolver) for each in complaints]
+    words = " or ".join(dict.fromkeys(said)).replace(" or must be ", " or ")
+    subject = _subject(first.path)
+    if words == "must be a table":
+        subject = f"[{dotted(first.path)}]"
+    if not words.startswith("must "):
+        text = words if first.path == start else f"{subject}: {words}"
+        return Fault(first.code, text, path=first.path)
+    secret = _within(first.path, resolver.values)
+    if secret:
+        text = f"{subject} {words}, got the value of {resolver.references[secret]}"
+        return Fault(first.code, text, path=first.path)
+    text = f"{subject} {words}, got {show_value(first.value)}"
+    return Fault(first.code, text, path=first.path, hint=_hint(first))
+
+
+def _demand(complaint: _Complaint, resolver: Resolver) -> str:
+    """Say what the value must be, or else what a validator says."""
+    demand = _known_demand(complaint.kind, complaint.context)
+    if demand:
+        return demand
+    words = str(complaint.context.get("error") or complaint.message)
+    if _tells(words, resolver.values.values()):
+        return "is not valid; saying why would show a secret"
+    return words.replace("Input should", "must", 1)
+
+
+def _known_demand(kind: str, context: Mapping[str, Any]) -> str:
+    if kind in CODES:
+        return str(context["text"])
+    if expected := _expected_type(kind):
+        return f"must be {expected}"
+    if kind in ("literal_error", "enum"):
+        return "must be " + str(context["expected"]).replace("'", '"')
+    text = _LIMITS.get(kind, "").format_map(context)
+    return text.replace("at least 1 characters", "at least 1 character")
+
+
+def _tells(text: str, secrets: Iterable[str]) -> bool:
+    """Say whether a text gives a secret away, if only a piece of it."""
+    text = text.casefold()
+    for secret in map(str.casefold, secrets):
+        size = min(_LEAK, len(secret))
+        pieces = (secret[at : at + size] for at in range(len(secret) - size + 1))
+        if size and any(piece in text for piece in pieces):
+            return True
+    return False
+
+
+def _expected_type(kind: str) -> str:
+    base, _, rest = kind.rpartition("_")
+    return _TYPES.get(base, "") if rest in ("type", "parsing") else ""
+
+
+def _hint(complaint: _Complaint) -> str:
+    if complaint.kind in ("literal_error", "enum") and isinstance(complaint.value, str):
+        choices = str(complaint.context["expected"]).split("'")[1::2]
+        return closest(complaint.value, choices)
+    return str(complaint.context.get("hint", ""))
+
+
+def unknown_key(
+    path: TomlPath, model: type[BaseModel], start: TomlPath, value: object
+) -> Fault:
+    """Make the fault for a key, or a table, that is not there."""
+    *table, key = path
+    level = _model_at(model, path[len(start) : -1])
+    names = [name for name, _ in fields(level)] if level else []
+    if not table:
+        return _unknown_table(str(key), names, value)
+    place = f"[{dotted(table)}]"
+    homes = _homes(str(key), table)
+    if homes:
+        text = f'"{key}" is not a key of {place}'
+        return Fault("HK205", text, path=path, hint=f"it belongs in {homes}", on="key")
+    text = f'unknown key "{key}" in {place}'
+    return Fault("HK201", text, path=path, hint=closest(str(key), names), on="key")
+
+
+def _unknown_table(key: str, names: Iterable[str], value: object) -> Fault:
+    homes = _homes(key, ())
+    if homes and not isinstance(value, Mapping):
+        text = f'"{key}" is not a key of the top level'
+        return Fault(
+            "HK205", text, path=(key,), hint=f"it belongs in {homes}", on="key"
+        )
+    if not isinstance(value, Mapping):
+        text = f'unknown key "{key}"'
+        return Fault("HK201", text, path=(key,), hint=closest(key, names), on="key")
+    hint = f"did you mean [hooks.{key}]?" if key in HOOKS else ""
+    meant = closest(key, names).replace('"', "[", 1).replace('"', "]", 1)
+    text = f"unknown table [{dotted((key,))}]"
+    return Fault("HK206", text, path=(key,), hint=hint or meant, on="key")
+
+
+def _homes(key: str, table: Sequence[str | int]) -> str:
+    """Give the table that a key belongs in, if it is right in another."""
+    homes = {
+        f"[{name}]": field.annotation
+        for name, field in fields(Config)
+        if name not in ("hooks", "plugins")
+    } | {"[hooks.<hook>]": HookSettings, "[plugins.<name>]": PluginEntry}
+    here = [f"[{dotted(table)}]"]
+    if table and table[0] in ("hooks", "plugins"):
+        here.append("[hooks.<hook>]" if table[0] == "hooks" else "[plugins.<name>]")
+    for home, model in homes.items():
+        if home not in here and _is_model(model) and key in dict(fields(model)):
+            return home
+    return ""
+
+
+def _model_at(model: Any, path: TomlPath) -> type[BaseModel] | None:
+    """Give the model that types the table at ``path``, if one does."""
+    for part in path:
+        if isinstance(part, int) or not _is_model(model):
+            continue
+        annotation = dict(fields(model)).get(part)
+        model = annotation.annotation if annotation else None
+        if not _is_model(model):
+            arguments = getattr(model, "__args__", ())
+            model = next(filter(_is_model, arguments), None)
+    return model if _is_model(model) else None
+
+
+def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _within(path: TomlPath, roots: Iterable[TomlPath]) -> TomlPath:
+    """Give the root that ``path`` is at or below, or an empty path."""
+    return next((root for root in roots if path[: len(root)] == root), ())
+
+
+def _subject(path: TomlPath) -> str:
+    """Give the last name of a path, with the indices that follow it."""
+    tail = ""
+    for part in reversed(path):
+        if isinstance(part, str):
+            return f"{part}{tail}"
+        tail = f"[{part}]{tail}"
+    return tail or "the configuration"
+
+
+def show_value(value: object) -> str:
+    """Give a value of the file as TOML writes it, shortened."""
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "an array" if value else "an empty array"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = string_text(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

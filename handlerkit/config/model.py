@@ -1,0 +1,365 @@
+"""The configuration as models: every key, its type, its default, and what it does.
+
+The reference in the docs, ``config.example.toml`` and what `init` writes are made
+from the descriptions here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    WrapSerializer,
+    model_serializer,
+)
+
+from handlerkit.config import grammar
+from handlerkit.config.objects import load_objects
+from handlerkit.config.record import MASK, MASKED
+from handlerkit.handlers.environ import process_environ
+
+_T = TypeVar("_T")
+
+
+def _freeze(table: Mapping[str, _T]) -> Mapping[str, _T]:
+    return MappingProxyType(dict(table))
+
+
+def _empty() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+# pydantic knows how to dump a dict, but no other Mapping.
+_AS_DICT = WrapSerializer(lambda table, dump: dump(dict(table)))
+
+
+# A TOML array as an immutable value; strict models would want a tuple.
+Array = Annotated[tuple[_T, ...], Field(strict=False)]
+
+Target = Annotated[str, AfterValidator(grammar.check_target)]
+Object = Annotated[str, AfterValidator(grammar.check_object)]
+Header = Annotated[
+    tuple[str, str],
+    Field(strict=False),
+    BeforeValidator(grammar.check_pair),
+    AfterValidator(grammar.check_header),
+]
+Variable = Annotated[str, AfterValidator(grammar.check_variable)]
+Trusted = Annotated[str, AfterValidator(grammar.check_trusted)]
+EngineValue = Annotated[Any, BeforeValidator(grammar.check_engine_value)]
+EngineTable = Annotated[Mapping[str, EngineValue], AfterValidator(_freeze), _AS_DICT]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    """One table of the file: immutable, exact about types, silent about secrets."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+    )
+
+    # Paths, from this table, of the values that came from references.
+    _secrets: set[tuple[str | int, ...]] = PrivateAttr(default_factory=set)
+
+    def conceal(self, path: tuple[str | int, ...]) -> None:
+        """Keep the value at ``path`` out of every repr and dump of this table."""
+        inner = getattr(self, str(path[0]), None)
+        if isinstance(inner, Table):
+            inner.conceal(path[1:])
+        else:
+            self._secrets.add(path)
+
+    def _hides(self, name: str) -> bool:
+        return any(path[0] == name.removesuffix("_") for path in self._secrets)
+
+    def __repr_args__(self) -> Any:
+        for name, value in super().__repr_args__():
+            yield name, MASKED if name and self._hides(name) else value
+
+    @model_serializer(mode="wrap")
+    def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {k: MASK if self._hides(k) else v for k, v in handler(self).items()}
+
+
+class AppSettings(Table):
+    """The application, and where to find it."""
+
+    target: Target | None = Field(
+        default=None,
+        description="The WSGI application: module:attribute, or module:factory() "
+        "to call for it.",
+        examples=["myproject.wsgi:application"],
+    )
+    path: Array[str] = Field(
+        default=(".",),
+        description="Directories that join sys.path, relative to this file.",
+    )
+
+
+class HandlerSettings(Table):
+    """The handler class and its attributes; one left out stays as the class has it."""
+
+    class_: Annotated[str, AfterValidator(grammar.check_class)] = Field(
+        default="auto",
+        validation_alias="class",
+        serialization_alias="class",
+        description='The handler: "auto" (what the way of running takes), a class of '
+        "handlerkit, or package.module:Class.",
+    )
+    error_status: Annotated[str, AfterValidator(grammar.check_status)] = Field(
+        default="500 Internal Server Error",
+        description="Status of the error page.",
+    )
+    error_headers: Array[Header] = Field(
+        default=(("Content-Type", "text/plain"),),
+        description="Headers of the error page, each a [name, value] pair.",
+    )
+    error_body: str = Field(
+        default="A server error occurred.  Please contact the administrator.",
+        description="Body of the error page, sent as UTF-8.",
+    )
+    traceback_limit: int | None = Field(
+        default=None,
+        ge=0,
+        description="Most frames of a traceback in the log; all where it is left out.",
+        examples=[50],
+    )
+    os_environ: Annotated[
+        Literal["none", "inherit"] | Array[Variable],
+        BeforeValidator(grammar.check_environ),
+    ] = Field(
+        default="none",
+        description="Variables of the server process that every environ has: "
+        '"none", "inherit" (all), or an array of names.',
+    )
+    wsgi_file_wrapper: Annotated[
+        Object | Literal[False] | None, BeforeValidator(grammar.check_wrapper)
+    ] = Field(
+        default=None,
+        description="wsgi.file_wrapper of environ: package.module:Class, or false for "
+        "none.",
+        examples=["wsgiref.util:FileWrapper"],
+    )
+    headers_class: Object | None = Field(
+        default=None,
+        description="The class of response headers, with the methods of "
+        "wsgiref.headers.Headers.",
+        examples=["wsgiref.headers:Headers"],
+    )
+    server_software: str | None = Field(
+        default=None,
+        description="Server header and SERVER_SOFTWARE, where the handler is the "
+        "origin server.",
+        examples=["handlerkit"],
+    )
+    origin_server: bool | None = Field(
+        default=None,
+        description="Whether to send a status line (an origin server does) or the "
+        "Status header of CGI.",
+        examples=[True],
+    )
+    http_version: Literal["1.0", "1.1"] | None = Field(
+        default=None,
+        description="HTTP version of the status line, where origin_server is true.",
+        examples=["1.0"],
+    )
+    wsgi_multithread: bool | None = Field(
+        default=None,
+        description="wsgi.multithread of environ.",
+        examples=[True],
+    )
+    wsgi_multiprocess: bool | None = Field(
+        default=None,
+        description="wsgi.multiprocess of environ.",
+        examples=[True],
+    )
+    wsgi_run_once: bool | None = Field(
+        default=None,
+        description="wsgi.run_once of environ.",
+        examples=[False],
+    )
+
+    def attributes(self) -> dict[str, object]:
+        """Give what the handler's class attributes are to be.
+
+        Only what was set, and ``os_environ``, whose default here is not the class's.
+
+        Raises:
+            ConfigError: an object named here cannot be imported.
+        """
+        given = {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if name in self.model_fields_set and getattr(self, name) is not None
+        }
+        given.pop("class_", None)
+        names = {
+            name: given.pop(name)
+            for name in ("wsgi_file_wrapper", "headers_class")
+            if isinstance(given.get(name), str)
+        }
+        given |= load_objects(names, ("handler",))
+        if "error_body" in given:
+            given["error_body"] = self.error_body.encode()
+        if "error_headers" in given:
+            given["error_headers"] = [tuple(pair) for pair in self.error_headers]
+        if given.get("wsgi_file_wrapper") is False:
+            given["wsgi_file_wrapper"] = None
+        given["os_environ"] = self._environ()
+        return given
+
+    def _environ(self) -> dict[str, str]:
+        if self.os_environ == "none":
+            return {}
+        process = process_environ()
+        if self.os_environ == "inherit":
+            return process
+        return {name: process[name] for name in self.os_environ if name in process}
+
+
+class ServerSettings(Table):
+    """Where and by whom HTTP is served; limits are of the built-in server."""
+
+    bind: Annotated[str, AfterValidator(grammar.check_bind)] = Field(
+        default="127.0.0.1:8000",
+        description='Where to listen: "host:port", "[::1]:port", "unix:/path", '
+        '"fd:3", or "systemd".',
+    )
+    engine: Literal["builtin", "granian", "gunicorn"] = Field(
+        default="builtin",
+        description='Who speaks HTTP: "builtin" (for development), "granian" or '
+        '"gunicorn".',
+    )
+    workers: int = Field(
+        default=1, ge=1, description="Processes; more than 1 needs an engine."
+    )
+    threads: int = Field(default=8, ge=1, description="Threads of each process.")
+    unix_mode: Annotated[str, AfterValidator(grammar.check_mode)] = Field(
+        default="660", description="Permissions of a unix socket, in octal."
+    )
+    backlog: int = Field(
+        default=1024, ge=1, description="Connections that may wait to be accepted."
+    )
+    max_connections: int = Field(
+        default=1000, ge=1, description="Connections open at one time."
+    )
+    max_request_line: int = Field(
+        default=8190, ge=1, description="Bytes of a request line."
+    )
+    max_header_size: int = Field(
+        default=65536, ge=1, description="Bytes of a whole request head."
+    )
+    max_headers: int = Field(default=100, ge=1, description="Headers of a request.")
+    max_body: int = Field(
+        default=1073741824, ge=0, description="Bytes of a request body; 0 for no limit."
+    )
+    header_timeout: Seconds = Field(
+        default=10.0, description="Seconds for a request head to arrive."
+    )
+    keep_alive_timeout: Seconds = Field(
+        default=5.0, description="Seconds that an idle connection is kept."
+    )
+    write_timeout: Seconds = Field(
+        default=60.0, description="Seconds that a client may let a write wait."
+    )
+    graceful_timeout: Seconds = Field(
+        default=30.0, description="Seconds that running exchanges get at a stop."
+    )
+    granian: EngineTable = Field(
+        default_factory=_empty,
+        description="Passed on to granian, under its own names.",
+    )
+    gunicorn: EngineTable = Field(
+        default_factory=_empty,
+        description="Passed on to gunicorn, under its own names.",
+    )
+
+
+class ProxySettings(Table):
+    """The proxies to believe, for every plugin that must know."""
+
+    trusted: Array[Trusted] = Field(
+        default=(),
+        description='Peers whose word is taken: "unix" (a unix socket\'s), '
+        "addresses, networks.",
+        examples=[["unix", "10.0.0.0/8"]],
+    )
+
+
+class HookSettings(Table):
+    """The plugins on one hook."""
+
+    order: Array[str] = Field(
+        default=(),
+        description="Plugins that are called first, in this order; the rest follow as "
+        "in the file.",
+    )
+    exclude: Array[str] = Field(
+        default=(), description="Plugins that are taken off this hook."
+    )
+
+
+class PluginEntry(Table):
+    """One plugin: what handlerkit must know of it, and its own settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    use: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The plugin: a name, module:attribute or ./file.py; by default "
+        "the name of this table.",
+        examples=["package.module:Plugin"],
+    )
+    enabled: bool = Field(default=True, description="Whether it is active.")
+    required: bool = Field(
+        default=True,
+        description="Whether a plugin that cannot be loaded stops the start.",
+    )
+    on_error: Literal["fail", "skip"] = Field(
+        default="fail",
+        description="Whether an enriching hook of it that raises fails the exchange "
+        'or is skipped ("skip").',
+    )
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The plugin's own settings, as the file has them."""
+        return MappingProxyType(self.__pydantic_extra__ or {})
+
+
+def _name_plugins(entries: Mapping[str, PluginEntry]) -> Mapping[str, PluginEntry]:
+    named = {
+        name: entry if entry.use else entry.model_copy(update={"use": name})
+        for name, entry in entries.items()
+    }
+    return _freeze(named)
+
+
+class Config(Table):
+    """The whole configuration, without the plugins' own settings checked."""
+
+    app: AppSettings = Field(default_factory=AppSettings)
+    handler: HandlerSettings = Field(default_factory=HandlerSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    proxies: ProxySettings = Field(default_factory=ProxySettings)
+    hooks: Annotated[Mapping[str, HookSettings], AfterValidator(_freeze), _AS_DICT] = (
+        Field(default_factory=_empty, description="Per hook, who is called.")
+    )
+    plugins: Annotated[
+        Mapping[str, PluginEntry], AfterValidator(_name_plugins), _AS_DICT
+    ] = Field(default_factory=_empty, description="The plugins, in order.")

@@ -1,0 +1,53 @@
+"""Names that must exist elsewhere: hooks, and the plugins that hooks speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from handlerkit.config.grammar import closest
+from handlerkit.errors import Fault
+from handlerkit.plan import HOOKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Plugins that are there without a table of their own.
+UNASKED = ("text-log",)
+
+
+def check_names(raw: Mapping[str, Any]) -> list[Fault]:
+    """Check ``[hooks.<hook>]``; whatever has the wrong type is not looked at here."""
+    hooks = raw.get("hooks")
+    plugins = raw.get("plugins")
+    known = {*UNASKED, *(plugins if isinstance(plugins, Mapping) else ())}
+    faults: list[Fault] = []
+    for hook, table in hooks.items() if isinstance(hooks, Mapping) else ():
+        if hook not in HOOKS:
+            text = f'unknown hook "{hook}"'
+            hint = closest(str(hook), HOOKS)
+            path = ("hooks", hook)
+            faults.append(Fault("HK301", text, path=path, hint=hint, on="key"))
+        if isinstance(table, Mapping):
+            faults += _check_plugins(str(hook), table, known)
+    return faults
+
+
+def _check_plugins(
+    hook: str, table: Mapping[str, Any], known: set[str]
+) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for key in ("order", "exclude"):
+        names = table.get(key)
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if not isinstance(name, str):
+                continue
+            path = ("hooks", hook, key, index)
+            if name not in known:
+                text = f'"{name}" is not a plugin of this configuration'
+                hint = closest(name, known) or f"there is no table [plugins.{name}]"
+                yield Fault("HK302", text, path=path, hint=hint)
+            elif name in seen:
+                text = f'"{name}" is in {seen[name]} already'
+                yield Fault("HK310", text, path=path)
+            seen.setdefault(name, key)

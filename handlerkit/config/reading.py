@@ -1,0 +1,159 @@
+"""From a document to a `Config`, and to the settings of each plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import AnyUrl, BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic_core import MultiHostUrl, PydanticSerializationError, Url, to_json
+
+from handlerkit.config.faults import from_pydantic
+from handlerkit.config.model import Config, PluginEntry
+from handlerkit.config.names import check_names
+from handlerkit.config.objects import load_object, said
+from handlerkit.config.record import Record
+from handlerkit.config.references import Resolver, fields
+from handlerkit.config.writing import dotted
+from handlerkit.errors import Fault
+
+if TYPE_CHECKING:
+    from handlerkit.config.sources import Document, TomlPath
+
+_URLS = (Url, MultiHostUrl, AnyUrl)
+
+
+def validate(document: Document) -> tuple[Config | None, list[Fault]]:
+    """Validate everything except the plugins' own settings; give every fault.
+
+    Without faults there is a `Config`. What came from outside the file is noted in
+    ``document.references``, and kept out of reprs, dumps and faults.
+    """
+    faults = check_names(document.raw)
+    if document.config is not None:
+        return (None if faults else document.config), document.arrange(faults)
+    resolver = Resolver(document)
+    data = resolver.table(document.raw, Config, ())
+    faults += resolver.faults
+    config = None
+    try:
+        config = Config.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        faults += from_pydantic(error, data, Config, (), resolver)
+    if faults or config is None:
+        return None, document.arrange(faults)
+    for path in resolver.values:
+        config.conceal(path)
+    return config, []
+
+
+def settings(
+    document: Document, name: str, model: type | str | None
+) -> tuple[Record | None, list[Fault]]:
+    """Validate a plugin's own settings, the rest of ``[plugins.<name>]``.
+
+    ``model`` is its ``Settings``: a pydantic model, or ``"package.module:Settings"``
+    to be imported, or None if it has none. Gives a record with the model's
+    attributes, or the faults.
+    """
+    table = document.raw.get("plugins", {}).get(name, {})
+    taken = [key for key, _ in fields(PluginEntry)]
+    data = {key: value for key, value in table.items() if key not in taken}
+    path: TomlPath = ("plugins", name)
+    if model is None:
+        return _without(document, data, path)
+    found, fault = _model(model, path)
+    if found is None:
+        return None, document.arrange([fault] if fault else [])
+    resolver = Resolver(document)
+    data = resolver.table(data, found, path)
+    faults = resolver.faults
+    record = None
+    try:
+        record = _record(_validated(found, data), path, resolver)
+    except ValidationError as error:
+        faults += from_pydantic(error, data, found, path, resolver)
+    return (None if faults else record), document.arrange(faults)
+
+
+def _without(
+    document: Document, data: Mapping[str, Any], path: TomlPath
+) -> tuple[Record | None, list[Fault]]:
+    text = f"[{dotted(path)}] is a plugin that takes no settings"
+    faults = [Fault("HK308", text, path=(*path, key), on="key") for key in data]
+    return (None if faults else Record({})), document.arrange(faults)
+
+
+def _model(
+    model: type | str, path: TomlPath
+) -> tuple[type[BaseModel] | None, Fault | None]:
+    if isinstance(model, str):
+        try:
+            found = load_object(model)
+        except Exception as exc:  # noqa: BLE001 - a module may raise anything
+            text = f'"{model}" cannot be imported: {said(exc)}'
+            return None, Fault("HK304", text, path=path)
+    else:
+        found = model
+    if isinstance(found, type) and issubclass(found, BaseModel):
+        return found, None
+    text = f"its Settings must be a pydantic model, not {found!r}"
+    return None, Fault("HK304", text, path=path)
+
+
+def _validated(model: type[BaseModel], data: Mapping[str, Any]) -> BaseModel:
+    """Validate as JSON would be: exact about types, yet a path may be a string.
+
+    Unknown keys are errors unless the model itself says what they are.
+    """
+    extra = None if "extra" in model.model_config else "forbid"
+    try:
+        text = to_json(data, inf_nan_mode="constants")
+    except PydanticSerializationError:
+        return model.model_validate(data, extra=extra)  # type: ignore[arg-type]
+    return model.model_validate_json(text, strict=True, extra=extra)  # type: ignore[arg-type]
+
+
+def _record(model: BaseModel, path: TomlPath, resolver: Resolver) -> Record:
+    """Give what a model holds as a frozen record; secrets as plain, hidden values."""
+    kind = type(model)
+    names = [key for key, _ in fields(kind)]
+    keys = dict(zip(kind.model_fields, names, strict=True))
+    held = dict(model)
+    held |= {name: getattr(model, name) for name in kind.model_computed_fields}
+    values = {
+        name: _plain(value, (*path, keys.get(name, name)), resolver)
+        for name, value in held.items()
+    }
+    secrets = [
+        name
+        for name, value in held.items()
+        if _is_secret(value, (*path, keys.get(name, name)), resolver)
+    ]
+    return Record(values, secrets)
+
+
+def _is_secret(value: object, path: TomlPath, resolver: Resolver) -> bool:
+    """Say whether a value is secret, was taken from outside, or holds what was."""
+    if isinstance(value, SecretStr | SecretBytes):
+        return True
+    if isinstance(value, BaseModel):
+        return False
+    if any(at[: len(path)] == path for at in resolver.values):
+        return True
+    return any(secret and secret in str(value) for secret in resolver.values.values())
+
+
+def _plain(value: Any, path: TomlPath, resolver: Resolver) -> Any:
+    """Give a value without pydantic's types, and immutable where it is a list."""
+    if isinstance(value, BaseModel):
+        return _record(value, path, resolver)
+    if isinstance(value, Mapping):
+        return {k: _plain(item, (*path, k), resolver) for k, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(
+            _plain(item, (*path, index), resolver) for index, item in enumerate(value)
+        )
+    if isinstance(value, SecretStr | SecretBytes):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, _URLS) else value

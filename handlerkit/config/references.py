@@ -1,0 +1,183 @@
+"""Values from outside the file: ``{ env = "X" }`` and ``{ file = "path" }``.
+
+They are resolved after parsing, on the nodes that a model types as a scalar: no
+text is pasted into TOML, and a plugin's own table with a key ``env`` stays one.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AliasChoices, BaseModel
+
+from handlerkit.config.grammar import closest
+from handlerkit.config.sources import read_value
+from handlerkit.errors import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+
+    from handlerkit.config.sources import Document, TomlPath
+
+_FORMS = ({"env"}, {"env", "default"}, {"file"})
+_CONTAINERS = (list, tuple, set, frozenset, dict, Mapping)
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Resolver:
+    """Resolve the references of one table, by the types of its model.
+
+    ``values`` holds what was found, to keep it secret, and ``references`` from where;
+    ``broken`` the paths of references that could not be resolved.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.references = document.references
+        self.faults: list[Fault] = []
+        self.values: dict[TomlPath, str] = {}
+        self.broken: set[TomlPath] = set()
+
+    def table(
+        self, data: Mapping[str, Any], model: type[BaseModel], path: TomlPath
+    ) -> dict[str, Any]:
+        """Give a copy of ``data``, the table at ``path``, with values for references.
+
+        A reference that cannot be resolved stays, and has a fault.
+        """
+        types_ = {name: field.annotation for name, field in fields(model)}
+        return {
+            key: self._node(value, types_[key], (*path, key))
+            if key in types_
+            else value
+            for key, value in data.items()
+        }
+
+    def _node(self, value: Any, annotation: Any, path: TomlPath) -> Any:
+        members = list(_members(annotation))
+        if isinstance(value, Mapping):
+            return self._mapping(value, members, path)
+        if isinstance(value, list):
+            inner = _item_type(members, _CONTAINERS[:4])
+            return [
+                self._node(item, inner, (*path, index))
+                for index, item in enumerate(value)
+            ]
+        return value
+
+    def _mapping(
+        self, value: Mapping[str, Any], members: list[Any], path: TomlPath
+    ) -> Any:
+        scalars = [member for member in members if _is_scalar(member)]
+        if scalars and value.keys() & {"env", "file"}:
+            return self._reference(value, scalars, path)
+        for member in members:
+            if isinstance(member, type) and issubclass(member, BaseModel):
+                return self.table(value, member, path)
+        inner = _item_type(members, _CONTAINERS[4:])
+        return {k: self._node(item, inner, (*path, k)) for k, item in value.items()}
+
+    def _reference(
+        self, value: Mapping[str, Any], scalars: list[Any], path: TomlPath
+    ) -> Any:
+        name = value.get("env", value.get("file"))
+        if set(value) not in _FORMS or not isinstance(name, str) or not name:
+            return self._malformed(value, path)
+        if "env" in value:
+            source = f"env {name}"
+            text = self.document.environ.get(name, value.get("default"))
+            problem = "" if text is not None else "the variable is not set"
+        else:
+            source = f"file {name}"
+            text, problem = self._file(name)
+        if problem:
+            return self._fail("HK207", f"{source}: {problem}", value, path)
+        self.references[path] = source
+        self.values[path] = str(text)
+        return _convert(text, scalars) if isinstance(text, str) else text
+
+    def _file(self, name: str) -> tuple[str | None, str]:
+        try:
+            return read_value(self.document.base / name), ""
+        except OSError as exc:
+            return None, f"cannot be read: {exc.strerror or type(exc).__name__}"
+        except ValueError:
+            return None, "is not UTF-8"
+
+    def _malformed(self, value: Mapping[str, Any], path: TomlPath) -> Any:
+        known = ("env", "default", "file")
+        strays = [key for key in value if key not in known]
+        hint = closest(strays[0], known) if strays else ""
+        text = 'must be { env = "NAME" }, with a default or not, or { file = "path" }'
+        return self._fail("HK208", text, value, path, hint)
+
+    def _fail(
+        self, code: str, text: str, value: Any, path: TomlPath, hint: str = ""
+    ) -> Any:
+        self.faults.append(Fault(code, text, path=path, hint=hint))
+        self.broken.add(path)
+        return value
+
+
+def fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Give the fields of a model by the keys that they have in a file."""
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            alias = alias.choices[0]
+        yield alias if isinstance(alias, str) else name, field
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """Give the types that an annotation allows, None and metadata left out."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif origin in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from _members(member)
+    elif hasattr(annotation, "__value__"):
+        yield from _members(annotation.__value__)
+    elif annotation is not type(None):
+        yield annotation
+
+
+def _is_scalar(member: Any) -> bool:
+    origin = get_origin(member) or member
+    if not isinstance(origin, type):
+        return True
+    return not issubclass(origin, (BaseModel, *_CONTAINERS))
+
+
+def _item_type(members: list[Any], containers: tuple[type, ...]) -> Any:
+    """Give the type of the items of the first container; NoneType: it has none."""
+    for member in members:
+        origin = get_origin(member)
+        if isinstance(origin, type) and issubclass(origin, containers):
+            arguments = get_args(member)
+            return arguments[1 if issubclass(origin, Mapping) else 0]
+    return type(None)
+
+
+def _convert(text: str, scalars: list[Any]) -> Any:
+    """Give text as the type that is asked for, as text where that cannot be."""
+    kinds = {
+        type(choice)
+        for member in scalars
+        for choice in (get_args(member) if get_origin(member) is Literal else ())
+    } | {member for member in scalars if isinstance(member, type)}
+    if not kinds or not kinds <= {int, float, bool}:
+        return text
+    if bool in kinds and text.lower() in _BOOLEANS:
+        return _BOOLEANS[text.lower()]
+    for kind in (int, float):
+        if kind in kinds:
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    return text

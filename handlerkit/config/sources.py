@@ -1,0 +1,204 @@
+"""Where a configuration comes from: a file, the process environment, a mapping.
+
+The one module of config that reads the process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import tomli
+
+from handlerkit.config.model import Config
+from handlerkit.errors import ConfigError, Fault
+
+TomlPath = tuple[str | int, ...]
+
+_EMBEDDED = "pyproject.toml"
+_PREFIX = ("tool", "handlerkit")
+
+
+class Document:
+    """A configuration as it was written, not yet validated.
+
+    ``file`` is its name as the user gave it ("" for a mapping), ``base`` the
+    directory that its relative paths start from, ``text`` what the file holds.
+    ``raw`` is the table of handlerkit, ``prefix`` where it is in the file.
+    ``references`` grows with validation: which paths (from ``raw``) were taken from
+    outside, and from where (``"env SENTRY_DSN"``).
+    """
+
+    __slots__ = (
+        "base",
+        "config",
+        "environ",
+        "file",
+        "prefix",
+        "raw",
+        "references",
+        "text",
+    )
+
+    def __init__(  # noqa: PLR0913 - a record, every caller names its fields
+        self,
+        raw: Mapping[str, Any],
+        *,
+        base: Path,
+        environ: Mapping[str, str],
+        file: str = "",
+        prefix: tuple[str, ...] = (),
+        text: str = "",
+        config: Config | None = None,
+    ) -> None:
+        self.raw = raw
+        self.base = base
+        self.environ = environ
+        self.file = file
+        self.prefix = prefix
+        self.text = text
+        self.config = config
+        self.references: dict[TomlPath, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Document({self.file!r})"
+
+    def arrange(self, faults: list[Fault]) -> list[Fault]:
+        """Sort faults by their place in this file; name the file where one lacks it.
+
+        ``path`` of a fault without a file starts at handlerkit's own table.
+        """
+        for fault in faults:
+            if not fault.file:
+                fault.file = self.file or "configuration"
+                fault.path = (*self.prefix, *fault.path)
+        return sorted(faults, key=lambda fault: self._place(fault.path))
+
+    def _place(self, path: TomlPath) -> list[int]:
+        """Give the position of each part of a path among its siblings."""
+        place: list[int] = []
+        node: object = self.raw
+        for part in path[len(self.prefix) :]:
+            if isinstance(node, Mapping):
+                names = list(node)
+                place.append(names.index(part) if part in node else len(names))
+                node = node.get(part)
+            elif isinstance(part, int):
+                place.append(part)
+                inside = isinstance(node, list) and part < len(node)
+                node = node[part] if inside else None  # type: ignore[index]  # a list
+        return place
+
+
+def read(
+    source: str | PurePath | Mapping[str, Any] | Config,
+    *,
+    base: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Document:
+    """Read a configuration: a TOML file, a mapping of the same shape, or a `Config`.
+
+    Of a file named ``pyproject.toml``, the table ``[tool.handlerkit]``. ``base`` is
+    where the relative paths of a mapping start, by default the working directory;
+    ``environ`` is what ``{ env = … }`` asks, by default the process environment.
+
+    Raises:
+        ConfigError: there is no such file, or it is not readable, UTF-8 and TOML.
+    """
+    environ = os.environ if environ is None else environ
+    if isinstance(source, Config | Mapping):
+        config = source if isinstance(source, Config) else None
+        raw = _given(source) if isinstance(source, Config) else _plain(source)
+        return Document(raw, base=base or Path.cwd(), environ=environ, config=config)
+    path = Path(source)
+    file = str(source)
+    text = _read_text(path, file)
+    raw = _parse(text, file)
+    prefix = _PREFIX if path.name == _EMBEDDED else ()
+    return Document(
+        _embedded(raw, file) if prefix else raw,
+        base=path.absolute().parent,
+        environ=environ,
+        file=file,
+        prefix=prefix,
+        text=text,
+    )
+
+
+def read_value(path: Path) -> str:
+    """Read the value that ``{ file = … }`` names, without its last newline.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    text = path.read_bytes().decode()
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _read_text(path: Path, file: str) -> str:
+    code = "HK102"
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError:
+        code, text = "HK101", "there is no such file"
+    except OSError as exc:
+        text = f"cannot be read: {exc.strerror or exc}"
+    except UnicodeDecodeError as exc:
+        line = exc.object.count(b"\n", 0, exc.start) + 1
+        byte = exc.object[exc.start]
+        code, text = "HK103", f"line {line}: not UTF-8: byte 0x{byte:02x}"
+    raise ConfigError([Fault(code, text, file=file)])
+
+
+def _parse(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as exc:
+        said = f"line {exc.lineno}, column {exc.colno}: {exc.msg}"
+    except (ValueError, RecursionError) as exc:
+        said = str(exc)
+    raise ConfigError([Fault("HK104", f"not TOML: {said}", file=file)])
+
+
+def _embedded(raw: Mapping[str, Any], file: str) -> Mapping[str, Any]:
+    node: object = raw
+    for name in _PREFIX:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping):
+        text = "there is no table [tool.handlerkit]"
+        raise ConfigError([Fault("HK105", text, file=file)])
+    return node
+
+
+def _plain(value: Any) -> Any:
+    """Copy a mapping as TOML would have it: dicts, lists, and paths as strings."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """Give what was set in a `Config`, in the shape of the file."""
+    tables = {
+        name: table.model_dump(by_alias=True, exclude_unset=True)
+        for name, table in config
+        if name in ("app", "handler", "server", "proxies")
+    }
+    tables["hooks"] = {
+        name: hook.model_dump(exclude_unset=True) for name, hook in config.hooks.items()
+    }
+    tables["plugins"] = {
+        name: entry.model_dump(exclude_unset=True)
+        for name, entry in config.plugins.items()
+    }
+    return {name: _plain(table) for name, table in tables.items() if table}
+
+
+def safe_mode() -> bool:
+    """Say whether HANDLERKIT_SAFE asks for a start without plugins."""
+    return os.environ.get("HANDLERKIT_SAFE", "0") not in ("", "0")
