@@ -1,1 +1,66 @@
-"""handlerkit: the edge of a WSGI application, declared in TOML, extended by plugins."""
+"""handlerkit: the edge of a WSGI application, declared in TOML, extended by plugins.
+
+Names are imported when they are first used: a CGI process that needs a handler
+pays for a handler, and for no more.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from handlerkit.config import Config
+    from handlerkit.errors import ConfigError, HandlerkitError
+    from handlerkit.handlers import (
+        BaseCGIHandler,
+        BaseHandler,
+        CGIHandler,
+        HostedHandler,
+        IISCGIHandler,
+        SimpleHandler,
+        read_environ,
+    )
+    from handlerkit.hooks.markers import hookimpl
+    from handlerkit.kit import Kit, load, run_cgi, serve, wsgi
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BaseCGIHandler",
+    "BaseHandler",
+    "CGIHandler",
+    "Config",
+    "ConfigError",
+    "HandlerkitError",
+    "HostedHandler",
+    "IISCGIHandler",
+    "Kit",
+    "SimpleHandler",
+    "hookimpl",
+    "load",
+    "read_environ",
+    "run_cgi",
+    "serve",
+    "wsgi",
+]
+
+_HOMES = {
+    "Config": "config",
+    "ConfigError": "errors",
+    "HandlerkitError": "errors",
+    "Kit": "kit",
+    "hookimpl": "hooks.markers",
+    "load": "kit",
+    "run_cgi": "kit",
+    "serve": "kit",
+    "wsgi": "kit",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "handlers")
+    module = __import__(f"handlerkit.{home}", fromlist=[name])
+    value: object = getattr(module, name)
+    globals()[name] = value
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from stat import S_ISSOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,21 @@ class Streams:
         os.close(nothing)
         os.dup2(2, 1)
 
+    def drain(self) -> None:
+        """Read what the application left of the request, where that is a socket.
+
+        Apache's mod_cgid gives one socket for both directions; closed with bytes
+        unread it is reset, and the response lost on its way.
+        """
+        descriptor = self.request.fileno()
+        if not S_ISSOCK(os.fstat(descriptor).st_mode):
+            return
+        try:
+            while os.read(descriptor, 65536):
+                pass
+        except OSError as exc:  # the client is gone
+            os.write(2, f"{exc}\n".encode("utf-8", "backslashreplace"))
+
 
 def run(kit: Kit, streams: Streams) -> int:
     """Serve the request; give the exit code, 1 where the response broke off.
@@ -87,6 +103,7 @@ def run(kit: Kit, streams: Streams) -> int:
         handler.run(kit.application)
     finally:
         kit.close()
+        streams.drain()
     return 1 if handler.ended == "aborted" else 0
 
 
@@ -97,4 +114,5 @@ def refuse(streams: Streams, reason: str) -> int:
         streams.response.write(_REFUSAL)
     except OSError as exc:  # the client is gone
         os.write(2, f"{exc}\n".encode("utf-8", "backslashreplace"))
+    streams.drain()
     return 1

@@ -1,0 +1,98 @@
+"""`main`: parse the arguments, run a command, turn errors into lines and codes.
+
+Exit codes: 0 fine, 1 the thing itself failed, 2 wrong use or invalid configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from handlerkit import __version__
+from handlerkit.cli import commands
+from handlerkit.errors import ConfigError, HandlerkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_CONFIG = "handlerkit.toml"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; always ends in SystemExit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; give its exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    except HandlerkitError as exc:
+        print(f"handlerkit: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Who read our output has gone; Python would complain while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="handlerkit",
+        description="Run any WSGI application behind any web server.",
+        epilog="example: handlerkit init > handlerkit.toml && handlerkit serve",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, function, text, example in (
+        ("serve", commands.serve, "listen, and serve", "--config shop.toml"),
+        (
+            "cgi",
+            commands.cgi,
+            "serve the one request of this CGI process",
+            "--config shop.toml",
+        ),
+        ("check", commands.check, "find every mistake in a file", "--load"),
+        ("show", commands.show, "print the configuration in force", "--config a.toml"),
+        ("plugins", commands.plugins, "list the plugins of a file", "--json"),
+        ("init", commands.init, "print a commented handlerkit.toml", "> handlerkit.toml"),
+    ):
+        sub = subparsers.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            epilog=f"example: handlerkit {name} {example}",
+        )
+        sub.set_defaults(command=function)
+        if name != "init":
+            sub.add_argument(
+                "-c",
+                "--config",
+                default=_CONFIG,
+                metavar="FILE",
+                help=f"a TOML file, or a pyproject.toml (default: {_CONFIG})",
+            )
+        _options(name, sub)
+    return parser
+
+
+def _options(name: str, parser: argparse.ArgumentParser) -> None:
+    if name == "serve":
+        parser.add_argument(
+            "--bind", metavar="ADDRESS", help="in place of [server] bind"
+        )
+    if name == "check":
+        parser.add_argument(
+            "--load", action="store_true", help="import the application and plugins too"
+        )
+    if name == "plugins":
+        parser.add_argument("--json", action="store_true", help="for a machine to read")

@@ -1,0 +1,136 @@
+"""`load`: from a TOML file to a kit, with every mistake found on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handlerkit import config
+from handlerkit.errors import ConfigError, Fault, HandlerkitError
+from handlerkit.kit.classes import configured, handler_class
+from handlerkit.kit.plugins import Plugins, load_plugins
+from handlerkit.kit.targets import load_application
+from handlerkit.plan import BARE, compile_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any, TypeAlias
+    from wsgiref.types import WSGIApplication
+
+    from handlerkit.config.crosschecks import Entry
+    from handlerkit.handlers import BaseHandler
+    from handlerkit.plan import Plan
+
+    Source: TypeAlias = str | Path | Mapping[str, Any] | config.Config
+
+
+class Kit:
+    """Everything that one configuration declares, ready to run.
+
+    ``application`` is the WSGI callable, ``handler_class`` the class whose
+    instances run it, ``plan`` its hooks, ``plugins`` in the order of the file,
+    ``config`` the validated configuration, ``warnings`` what `check` would say.
+    """
+
+    def __init__(  # noqa: PLR0913 - a record, its one maker names the fields
+        self,
+        *,
+        config: config.Config,
+        document: config.Document,
+        application: WSGIApplication | None,
+        handler_class: type[BaseHandler],
+        plan: Plan,
+        plugins: Plugins,
+        warnings: tuple[Fault, ...],
+    ) -> None:
+        self.config = config
+        self.document = document
+        self._application = application
+        self.handler_class = handler_class
+        self.plan = plan
+        self.plugins = plugins
+        self.warnings = warnings
+        # SimpleHandler sets these in __init__; a setting stands above its defaults.
+        self._own = {
+            name: getattr(config.handler, name)
+            for name in ("wsgi_multithread", "wsgi_multiprocess")
+            if name in config.handler.model_fields_set
+        }
+
+    @property
+    def application(self) -> WSGIApplication:
+        """The WSGI callable.
+
+        Raises:
+            HandlerkitError: neither ``[app] target`` nor ``app=`` named one.
+        """
+        if self._application is None:
+            raise HandlerkitError(
+                "there is no application: set [app] target, or give app= to load()"
+            )
+        return self._application
+
+    def handler(self, *args: Any, **kwargs: Any) -> BaseHandler:
+        """Make a handler for one exchange, with the arguments of its class.
+
+        For ``kit.handler(stdin, stdout, stderr, environ).run(kit.application)``.
+        """
+        handler = self.handler_class(*args, **kwargs)
+        for name, value in self._own.items():
+            setattr(handler, name, value)
+        return handler
+
+    def start(self) -> None:
+        """Start the plugins: in the serving process, after any fork.
+
+        Raises:
+            PluginError: a plugin that is required did not start.
+        """
+        self.plugins.start()
+
+    def close(self) -> None:
+        """Close the plugins, after the last exchange."""
+        self.plugins.close()
+
+
+def load(
+    source: Source, app: WSGIApplication | None = None, *, entry: Entry = "handler"
+) -> Kit:
+    """Read, validate and assemble a configuration.
+
+    Args:
+        source: a path to ``handlerkit.toml`` or ``pyproject.toml``, a mapping of
+            the same shape, or a `Config`.
+        app: the application, in place of ``[app] target``.
+        entry: how the kit will be run: ``handler`` (by you), ``cgi``, ``wsgi``,
+            ``serve``.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
+    document = config.read(source)
+    settings, faults = config.validate(document)
+    if settings is None:
+        raise ConfigError(document.arrange(faults))
+    plugins, impls, more = load_plugins(document, settings)
+    faults += more
+    kind, nearest, more = handler_class(settings, entry)
+    faults += more
+    more, warnings = config.check_entry(settings, entry, nearest)
+    faults += more
+    application = app
+    if app is None and settings.app.target is not None:
+        application, more = load_application(document, settings.app)
+        faults += more
+    if faults or kind is None:
+        raise ConfigError(document.arrange(faults))
+    plan = BARE if plugins.safe else compile_plan(impls)
+    return Kit(
+        config=settings,
+        document=document,
+        application=application,
+        handler_class=configured(kind, settings, plan),
+        plan=plan,
+        plugins=plugins,
+        warnings=tuple(document.arrange([*plugins.warnings, *warnings])),
+    )

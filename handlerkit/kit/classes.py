@@ -1,0 +1,78 @@
+"""The handler class of a kit: the one selected, with the configured attributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handlerkit import handlers
+from handlerkit.errors import Fault
+from handlerkit.kit.targets import resolve
+from handlerkit.plan import BARE
+from handlerkit.reports.plain import make_report
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from handlerkit.config import Config
+    from handlerkit.handlers import BaseHandler
+    from handlerkit.plan import Plan
+
+_PATH = ("handler", "class")
+
+
+def handler_class(
+    settings: Config, entry: str
+) -> tuple[type[BaseHandler] | None, str | None, list[Fault]]:
+    """Give the class that ``[handler] class`` selects, and the nearest of ours."""
+    name = settings.handler.class_
+    if name == "auto":
+        return _automatic(settings, entry), None, []
+    if ":" not in name:
+        return getattr(handlers, name), None, []
+    try:
+        kind = resolve(name)
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - an import may raise anything
+        said = f"cannot load {name}: {type(exc).__name__}: {exc}"
+        return None, None, [Fault("HK403", said, path=_PATH)]
+    if not (isinstance(kind, type) and issubclass(kind, handlers.BaseHandler)):
+        said = f"{name} is not a subclass of handlerkit.BaseHandler"
+        return None, None, [Fault("HK403", said, path=_PATH)]
+    near = next(each for each in kind.__mro__ if each.__name__ in handlers.__all__)
+    return kind, near.__name__, []
+
+
+def _automatic(settings: Config, entry: str) -> type[BaseHandler]:
+    if entry == "cgi":
+        return handlers.CGIHandler
+    if entry == "wsgi" or (entry == "serve" and settings.server.engine != "builtin"):
+        return handlers.HostedHandler
+    return handlers.SimpleHandler
+
+
+def configured(
+    kind: type[BaseHandler], settings: Config, plan: Plan
+) -> type[BaseHandler]:
+    """Make the subclass that carries the settings as plain class attributes."""
+    attributes: dict[str, Any] = {**settings.handler.attributes(), "plan": plan}
+    if plan is not BARE:
+        attributes["make_report"] = staticmethod(make_report)
+    attributes["__doc__"] = kind.__doc__
+    attributes["__module__"] = kind.__module__
+    return type(kind.__name__, (kind,), attributes)
+
+
+def overridden_hooks(kind: type[BaseHandler], plan: Plan) -> list[tuple[str, str]]:
+    """Give (hook, class) where a class's override may take a hook off.
+
+    An override that calls ``super()`` passes on; whether it does is read off the
+    names that its code uses.
+    """
+    found = []
+    for hook in plan.impls:
+        method: Any = getattr(kind, hook, None)
+        code = getattr(method, "__code__", None)
+        if code is None or method.__module__.startswith("handlerkit."):
+            continue
+        if hook not in code.co_names:  # as in super().hook() and Base.hook(self)
+            found.append((hook, method.__qualname__))
+    return found

@@ -1,0 +1,150 @@
+"""The plugins of a kit: found, validated, made, and their life cycle."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from handlerkit import config
+from handlerkit.builtin import BUILTINS
+from handlerkit.errors import ConfigError, Fault, HandlerkitError, PluginError
+from handlerkit.hooks import loading, registry
+
+if TYPE_CHECKING:
+    from handlerkit.config import Config, Document, PluginEntry
+    from handlerkit.plan import Impl
+
+# There unasked; ``[plugins.text-log] enabled = false`` takes it away.
+_UNASKED = "text-log"
+
+
+class Loaded:
+    """One plugin of a kit: its name in the TOML, the object, where it came from."""
+
+    def __init__(
+        self, name: str, found: loading.Found, plugin: object, entry: PluginEntry
+    ) -> None:
+        self.name = name
+        self.found = found
+        self.plugin = plugin
+        self.entry = entry
+
+
+class Plugins:
+    """The plugins of a kit, in the order of the file."""
+
+    def __init__(self, *, safe: bool = False) -> None:
+        self.safe = safe
+        self.loaded: list[Loaded] = []
+        self.inactive: dict[str, str] = {}
+        self.warnings: list[Fault] = []
+        self._started: list[Loaded] = []
+
+    def start(self) -> None:
+        """Call each plugin's ``start``, once.
+
+        Raises:
+            PluginError: a required plugin did not start; those before it are closed.
+        """
+        if self._started:
+            return
+        for loaded in self.loaded:
+            self._started.append(loaded)
+            start = getattr(loaded.plugin, "start", None)
+            if start is None:
+                continue
+            try:
+                start()
+            except Exception as exc:
+                said = f"{loaded.found} did not start: {type(exc).__name__}: {exc}"
+                if loaded.entry.required:
+                    self.close()
+                    raise PluginError(said) from exc
+                _warn(said)
+
+    def close(self) -> None:
+        """Call each started plugin's ``close``, the last started first."""
+        while self._started:
+            loaded = self._started.pop()
+            close = getattr(loaded.plugin, "close", None)
+            try:
+                if close is not None:
+                    close()
+            except Exception as exc:  # noqa: BLE001 - the others are to be closed too
+                _warn(f"{loaded.found} did not close: {type(exc).__name__}: {exc}")
+
+
+def _warn(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(f"handlerkit: {text}\n")
+
+
+def load_plugins(
+    document: Document, settings: Config
+) -> tuple[Plugins, list[Impl], list[Fault]]:
+    """Load what ``[plugins]`` names; give the plugins, their hooks, all mistakes."""
+    plugins = Plugins(safe=config.safe_mode())
+    if plugins.safe:
+        return plugins, [], []
+    faults: list[Fault] = []
+    entries = dict(settings.plugins)
+    if _UNASKED not in entries:
+        entries[_UNASKED] = config.PluginEntry()
+    for name, entry in entries.items():
+        if not entry.enabled:
+            plugins.inactive[name] = "disabled"
+            continue
+        faults += _load(document, settings, plugins, (name, entry))
+    try:
+        impls = registry.resolve(
+            [
+                registry.Named(each.name, each.plugin, each.entry.on_error)
+                for each in plugins.loaded
+            ],
+            {hook: table.order for hook, table in settings.hooks.items()},
+            {hook: table.exclude for hook, table in settings.hooks.items()},
+        )
+    except ConfigError as exc:
+        return plugins, [], [*faults, *exc.faults]
+    return plugins, impls, faults
+
+
+def _load(
+    document: Document,
+    settings: Config,
+    plugins: Plugins,
+    named: tuple[str, PluginEntry],
+) -> list[Fault]:
+    name, entry = named
+    path = ("plugins", name)
+    try:
+        found = loading.find(entry.use or name, base=document.base, builtins=BUILTINS)
+        record, faults = config.settings(document, name, found.settings)
+        if faults:
+            return faults
+        plugin = loading.make(found, record, proxies=settings.proxies.trusted)
+    except PluginError as exc:
+        fault = Fault("HK307", str(exc), path=path, hint=exc.hint, on="key")
+        if entry.required:
+            return [fault]
+        plugins.warnings.append(fault)
+        plugins.inactive[name] = f"failed: {exc}"
+        return []
+    plugins.loaded.append(Loaded(name, found, plugin, entry))
+    return []
+
+
+def probe(plugins: Plugins) -> list[tuple[str, str]]:
+    """Ask each plugin that can to check its own means; give (name, what is wrong)."""
+    wrong = []
+    for loaded in plugins.loaded:
+        check = getattr(loaded.plugin, "probe", None)
+        if check is None:
+            continue
+        try:
+            check()
+        except HandlerkitError as exc:
+            wrong.append((loaded.name, str(exc)))
+        except Exception as exc:  # noqa: BLE001 - whatever its means raise
+            wrong.append((loaded.name, f"{type(exc).__name__}: {exc}"))
+    return wrong

@@ -1,0 +1,68 @@
+"""Import what the configuration names: the application, classes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from handlerkit.errors import Fault
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from handlerkit.config import AppSettings, Document
+
+
+def resolve(reference: str) -> Any:
+    """Import ``package.module:attr.attr``.
+
+    Raises:
+        Exception: whatever the import raised; AttributeError for a missing name.
+    """
+    module, _, names = reference.partition(":")
+    value: Any = import_module(module)
+    for name in names.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def load_application(
+    document: Document, settings: AppSettings
+) -> tuple[Any, list[Fault]]:
+    """Import ``[app] target``, call it if it is a factory; give it, or the fault."""
+    target = settings.target or ""
+    for place in reversed(settings.path):
+        directory = str((document.base / place).resolve())
+        if directory not in sys.path:
+            sys.path.insert(0, directory)
+    try:
+        application = resolve(target.removesuffix("()"))
+        if target.endswith("()"):
+            application = application()
+    except BaseException as exc:  # noqa: BLE001 - an application may raise anything
+        if not isinstance(exc, (Exception, SystemExit)):
+            raise
+        return None, [_not_loaded(target, exc)]
+    if not callable(application):
+        said = f"{target} is {type(application).__name__}, not a WSGI callable"
+        return None, [Fault("HK402", said, path=("app", "target"))]
+    return application, []
+
+
+def _not_loaded(target: str, exc: BaseException) -> Fault:
+    """Tell the application's own traceback from a target that names nothing."""
+    from traceback import format_exception
+
+    trace = exc.__traceback__
+    while trace is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    said = f"cannot load {target}: {type(exc).__name__}: {exc}"
+    if trace is not None:
+        lines = "".join(format_exception(type(exc), exc, trace)).rstrip()
+        said = f"{said}\n{lines}"
+    return Fault("HK401", said, path=("app", "target"))
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename == __file__ or "importlib" in filename
