@@ -20,7 +20,6 @@ from handlerkit.plan import HOOKS, Impl
 if TYPE_CHECKING:
     from collections.abc import (
         Callable,
-        Collection,
         Iterable,
         Iterator,
         Mapping,
@@ -47,8 +46,6 @@ def resolve(
     plugins: Sequence[Named],
     orders: Mapping[str, Sequence[str]] | None = None,
     excludes: Mapping[str, Sequence[str]] | None = None,
-    *,
-    inactive: Collection[str] = (),
 ) -> list[Impl]:
     """Give every implementation of every hook, in the order of their call.
 
@@ -56,8 +53,8 @@ def resolve(
         plugins: the plugins in the order of the file.
         orders: ``[hooks.<hook>] order`` by hook: these first, the rest follow.
         excludes: ``[hooks.<hook>] exclude`` by hook: these do not run there.
-        inactive: names that are no mistake in the two above, though nobody is
-            registered under them: disabled plugins, or ones that failed to load.
+
+    Names of plugins that are not given here have no effect: they may be disabled.
 
     Raises:
         ConfigError: with every mistake found in the plugins and in the two tables.
@@ -72,12 +69,8 @@ def resolve(
     for named in plugins:
         if manager.has_plugin(named.name):
             faults += _check_plugin(manager, named)
-    implemented = {
-        name: [impl.plugin_name for impl in _in_order(manager, name)] for name in HOOKS
-    }
-    names = {named.name for named in plugins}
-    table = _Table(implemented, names, names.union(inactive))
-    faults += table.check(orders or {}, excludes or {})
+    faults += _check_names(manager, "order", orders or {})
+    faults += _check_names(manager, "exclude", excludes or {})
     if not faults:
         faults += _check_by_pluggy(manager, plugins)
     if faults:
@@ -142,12 +135,12 @@ def _not_twice(named: Named, plugins: Iterable[Named], exc: ValueError) -> Fault
     for other in plugins:
         if other.name != named.name and other.plugin == named.plugin:
             return Fault(
-                "HK305",
+                "HK309",
                 f'plugin "{named.name}" is the same as, or equal to, "{other.name}"',
                 path=("plugins", named.name),
                 hint="a plugin that is used twice must be a class without __eq__",
             )
-    return Fault("HK305", str(exc), path=("plugins", named.name))
+    return Fault("HK309", str(exc), path=("plugins", named.name))
 
 
 def _check_plugin(manager: PluginManager, named: Named) -> Iterator[Fault]:
@@ -166,7 +159,7 @@ def _check_plugin(manager: PluginManager, named: Named) -> Iterator[Fault]:
         if _is_unmarked(named.plugin, name):
             found = True
             yield Fault(
-                "HK304",
+                "HK309",
                 f'plugin "{named.name}" defines {name}, but does not mark it',
                 path=place,
                 on="key",
@@ -174,7 +167,7 @@ def _check_plugin(manager: PluginManager, named: Named) -> Iterator[Fault]:
             )
     if not found and not any(hasattr(named.plugin, name) for name in LIFE_CYCLE):
         yield Fault(
-            "HK304",
+            "HK309",
             f'plugin "{named.name}" implements no hook',
             path=place,
             on="key",
@@ -236,7 +229,7 @@ def _check_arguments(where: str, hook: Hook, impl: HookImpl) -> Iterator[Fault]:
     ]
     for name in needed:
         yield Fault(
-            "HK302",
+            "HK305",
             f'hook "{hook.name}": argument "{name}" is keyword-only ({where})',
             hint="a hook's arguments are given by position",
         )
@@ -244,7 +237,7 @@ def _check_arguments(where: str, hook: Hook, impl: HookImpl) -> Iterator[Fault]:
         if name not in hook.arguments:
             others = [other for other in hook.arguments if other not in parameters]
             yield Fault(
-                "HK302",
+                "HK305",
                 f'hook "{hook.name}" has no argument "{name}" ({where})',
                 hint=did_you_mean(name, others)
                 or f"it has {', '.join(hook.arguments)}",
@@ -288,53 +281,17 @@ def _check_by_pluggy(
         manager.check_pending()
     except PluginValidationError as exc:
         names = [named.name for named in plugins if named.plugin is exc.plugin]
-        yield Fault("HK304", str(exc), path=("plugins", *names))
+        yield Fault("HK309", str(exc), path=("plugins", *names))
 
 
-class _Table:
-    """What ``[hooks.<hook>]`` may name, and the mistakes in what it does name."""
-
-    def __init__(
-        self, implemented: Mapping[str, list[str]], active: set[str], known: set[str]
-    ) -> None:
-        self._implemented = implemented
-        self._active = active
-        self._known = known
-
-    def check(
-        self,
-        orders: Mapping[str, Sequence[str]],
-        excludes: Mapping[str, Sequence[str]],
-    ) -> Iterator[Fault]:
-        for hook in dict.fromkeys([*orders, *excludes]):
-            if hook not in HOOKS:
-                yield Fault(
-                    "HK301",
-                    f'unknown hook "{hook}"',
-                    path=("hooks", hook),
-                    on="key",
-                    hint=did_you_mean(hook, HOOKS),
-                )
-                continue
-            order = orders.get(hook, ())
-            exclude = excludes.get(hook, ())
-            yield from self._check_names(hook, "order", order, ())
-            yield from self._check_names(hook, "exclude", exclude, order)
-
-    def _check_names(
-        self, hook: str, key: str, names: Sequence[str], before: Sequence[str]
-    ) -> Iterator[Fault]:
-        seen = list(before)
+def _check_names(
+    manager: PluginManager, key: str, tables: Mapping[str, Sequence[str]]
+) -> Iterator[Fault]:
+    """Check that who is named in ``[hooks.<hook>]`` has something to do there."""
+    for hook, names in tables.items():
+        implementing = {impl.plugin_name for impl in _in_order(manager, hook)}
         for place, name in enumerate(names):
-            message = hint = ""
-            if name not in self._known:
-                message = f'unknown plugin "{name}"'
-                hint = did_you_mean(name, self._known)
-            elif name in seen:
-                message = f'plugin "{name}" is named twice'
-            elif name in self._active and name not in self._implemented[hook]:
-                message = f'plugin "{name}" does not implement {hook}'
-            seen.append(name)
-            if message:
+            if manager.has_plugin(name) and name not in implementing:
                 path = ("hooks", hook, key, place)
-                yield Fault("HK306", message, path=path, hint=hint)
+                text = f'plugin "{name}" does not implement {hook}'
+                yield Fault("HK310", text, path=path)
