@@ -87,9 +87,8 @@ def load_plugins(
     if plugins.safe:
         return plugins, [], []
     faults: list[Fault] = []
-    entries = dict(settings.plugins)
-    if _UNASKED not in entries:
-        entries[_UNASKED] = config.PluginEntry()
+    # Of several trylast, pluggy calls the first in the file last of all.
+    entries = {_UNASKED: config.PluginEntry(), **settings.plugins}
     for name, entry in entries.items():
         if not entry.enabled:
             plugins.inactive[name] = "disabled"
@@ -124,7 +123,7 @@ def _load(
             return faults
         plugin = loading.make(found, record, proxies=settings.proxies.trusted)
     except PluginError as exc:
-        fault = Fault("HK307", str(exc), path=path, hint=exc.hint, on="key")
+        fault = Fault("HK309", str(exc), path=path, hint=exc.hint, on="key")
         if entry.required:
             return [fault]
         plugins.warnings.append(fault)
