@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Any
     from wsgiref.types import StartResponse
 
@@ -32,29 +32,11 @@ def application(
     environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
     """Answer ``/``, ``/stream``, ``/file``, ``/fail``, ``/fail-late``, ``/echo``."""
-    path = environ.get("PATH_INFO", "")
-    if path in ("", "/"):
-        return _index(environ, start_response)
-    if path == "/stream":
-        start_response("200 OK", [_TEXT])
-        return (b"piece %d\n" % number for number in range(10))
-    if path == "/file":
-        return _file(environ, start_response)
-    if path == "/fail":
-        raise ValueError("the demo was asked to fail")
-    if path == "/fail-late":
-        start_response("200 OK", [_TEXT])
-        return _fail_late()
-    if path == "/echo":
-        start_response("200 OK", [("Content-Type", "application/octet-stream")])
-        return [environ["wsgi.input"].read()]
-    start_response("404 Not Found", [_TEXT])
-    return [b"not found: see /\n"]
+    page = _PAGES.get(environ.get("PATH_INFO") or "/", _not_found)
+    return page(environ, start_response)
 
 
-def _index(
-    environ: dict[str, Any], start_response: StartResponse
-) -> Iterable[bytes]:
+def _index(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     rows = "".join(
         f"<tr><th>{escape(name)}<td>{escape(repr(value))}\n"
         for name, value in sorted(environ.items())
@@ -63,13 +45,44 @@ def _index(
     return [(_PAGE % rows).encode("utf-8", "backslashreplace")]
 
 
+def _stream(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [_TEXT])
+    return (b"piece %d\n" % number for number in range(10))
+
+
 def _file(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     content = BytesIO(b"A line of a file.\n" * 1000)
     start_response("200 OK", [_TEXT])
     wrap = environ.get("wsgi.file_wrapper")
-    return wrap(content, 8192) if wrap else content
+    wrapped: Iterable[bytes] = wrap(content, 8192) if wrap else content
+    return wrapped
 
 
-def _fail_late() -> Iterator[bytes]:
+def _fail(_: dict[str, Any], __: StartResponse) -> Iterable[bytes]:
+    raise ValueError("the demo was asked to fail")
+
+
+def _fail_late(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [_TEXT])
     yield b"this much went well\n"
     raise ValueError("the demo was asked to fail late")
+
+
+def _echo(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    return [environ["wsgi.input"].read()]
+
+
+def _not_found(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    start_response("404 Not Found", [_TEXT])
+    return [b"not found: see /\n"]
+
+
+_PAGES = {
+    "/": _index,
+    "/stream": _stream,
+    "/file": _file,
+    "/fail": _fail,
+    "/fail-late": _fail_late,
+    "/echo": _echo,
+}

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def serve(options: Namespace) -> int:
     """Listen, and say what runs where."""
-    kit.serve(options.config, bind=options.bind, announce=_say)
-    return 0
+    return kit.serve(options.config, bind=options.bind, announce=_say)
 
 
 def cgi(options: Namespace) -> int:
@@ -57,7 +56,9 @@ def plugins(options: Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     for row in rows:
-        origin = " ".join(part for part in (row["distribution"], row["version"]) if part)
+        origin = " ".join(
+            part for part in (row["distribution"], row["version"]) if part
+        )
         hooks = ", ".join(row["hooks"]) or "-"
         print(f"{row['name']:<20} {row['status']:<10} {origin:<32} {hooks}")
     return 0

@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         ("check", commands.check, "find every mistake in a file", "--load"),
         ("show", commands.show, "print the configuration in force", "--config a.toml"),
         ("plugins", commands.plugins, "list the plugins of a file", "--json"),
-        ("init", commands.init, "print a commented handlerkit.toml", "> handlerkit.toml"),
+        (
+            "init",
+            commands.init,
+            "print a commented handlerkit.toml",
+            "> handlerkit.toml",
+        ),
     ):
         sub = subparsers.add_parser(
             name,

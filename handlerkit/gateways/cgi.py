@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     class Kit(Protocol):
         """What this gateway needs of a kit."""
 
-        application: Any
+        @property
+        def application(self) -> Any:
+            """The WSGI callable."""
 
         def handler(self, *args: Any) -> Any:
             """Make the configured handler."""
-
-        def start(self) -> None:
-            """Start the plugins."""
 
         def close(self) -> None:
             """Close the plugins."""
@@ -88,14 +87,13 @@ class Streams:
 
 
 def run(kit: Kit, streams: Streams) -> int:
-    """Serve the request; give the exit code, 1 where the response broke off.
+    """Serve the request with a started kit; give the exit code, 1 if it broke off.
 
     Raises:
         BaseException: what the application raised and is no Exception.
     """
     # Libraries take HTTP_PROXY for their proxy; here it is a client's header.
     os.environ.pop("HTTP_PROXY", None)
-    kit.start()
     try:
         handler = kit.handler()
         handler.stdin = streams.request

@@ -70,6 +70,10 @@ class Kit:
             )
         return self._application
 
+    def require_application(self) -> None:
+        """Raise HandlerkitError where `application` would."""
+        _ = self.application
+
     def handler(self, *args: Any, **kwargs: Any) -> BaseHandler:
         """Make a handler for one exchange, with the arguments of its class.
 

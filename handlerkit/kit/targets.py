@@ -40,7 +40,7 @@ def load_application(
         application = resolve(target.removesuffix("()"))
         if target.endswith("()"):
             application = application()
-    except BaseException as exc:  # noqa: BLE001 - an application may raise anything
+    except BaseException as exc:
         if not isinstance(exc, (Exception, SystemExit)):
             raise
         return None, [_not_loaded(target, exc)]
