@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.errors import AppImportError
+from gunicorn.errors import AppImportError, HaltServer
 
 from handlerkit.errors import HandlerkitError
 from handlerkit.gateways.hosting import reload_fault
@@ -73,6 +73,15 @@ class HostedApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has 
 
 class CheckedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """An arbiter that keeps its workers where new ones could not load."""
+
+    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's
+        """Stop, also where one worker more is found to have failed meanwhile."""
+        while True:
+            try:
+                super().stop(graceful)
+            except HaltServer:  # it has one worker less each time
+                continue
+            return
 
     def reload(self) -> None:
         """Reload, once a child process has shown that loading works."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import socket
-import stat
 import sys
 from functools import partial
 from importlib import import_module
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import Fault, HandlerkitError
-from handlerkit.gateways.hosting import reload_fault
+from handlerkit.gateways.hosting import reload_fault, try_bind
 from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -53,6 +51,8 @@ _KEYWORDS = {
     "ssl_keyfile_password": "ssl_key_password",
 }
 
+_SPELLINGS = {keyword: name for name, keyword in _KEYWORDS.items()}
+
 _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "boolean": ("true or false", (bool,)),
     "integer": ("an integer", (int,)),
@@ -76,7 +76,7 @@ def check_options(options: Mapping[str, object]) -> list[Fault]:
         if parameter is None:
             free = [each for each in known if each not in _OURS]
             said = f'granian has no option "{name}"'
-            hint = did_you_mean(name, free)
+            hint = did_you_mean(_SPELLINGS.get(name, name), free)
             faults.append(Fault("HK201", said, path=path, hint=hint, on="key"))
         elif parameter.name in _OURS:
             said = f'"{name}" of granian is set by handlerkit'
@@ -123,7 +123,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
         options: ``[server.granian]``, checked.
 
     Raises:
-        HandlerkitError: the address is taken, or does not exist.
+        ListenError: the address is not to be had.
     """
     chosen: dict[str, Any] = {
         "websockets": False,
@@ -143,7 +143,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     except import_module("granian.errors").FatalError:
         return 1  # it has logged why
     except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else 1
+        return 1 if exc.code else 0
     return 0
 
 
@@ -248,39 +248,11 @@ def _address(bind: str, unix_mode: int) -> dict[str, Any]:
 
     granian's own error would be a backtrace, its sockets share a port with another
     server of the same user, and it stops at a socket left by a server that died.
+    It knows no host names, and listens at one address.
     """
+    addresses = try_bind(bind, unix_mode)
     if bind.startswith("unix:"):
         path = Path(bind.removeprefix("unix:"))
-        _clear(path)
         return {"uds": path, "uds_permissions": unix_mode}
-    host, _, port = bind.rpartition(":")
-    try:
-        kind, _, _, _, place = socket.getaddrinfo(
-            host.strip("[]"), int(port), type=socket.SOCK_STREAM
-        )[0]
-        with socket.socket(kind, socket.SOCK_STREAM) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(place)
-    except OSError as exc:
-        raise HandlerkitError(f"cannot listen at {bind}: {exc.strerror}") from exc
-    return {"address": place[0], "port": int(port)}
-
-
-def _clear(path: Path) -> None:
-    """Remove the socket of a server that died.
-
-    Raises:
-        HandlerkitError: one that lives listens there, or it is no socket.
-    """
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise HandlerkitError(f"cannot listen at unix:{path}: it is no socket")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
-        try:
-            trial.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-    raise HandlerkitError(f"cannot listen at unix:{path}: another server does")
+    host, port = min(addresses, key=len)[:2]  # that of IPv4, where there are both
+    return {"address": host, "port": port}

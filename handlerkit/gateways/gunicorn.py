@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import Fault, HandlerkitError
+from handlerkit.gateways.hosting import try_bind
 from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def check_options(options: Mapping[str, object]) -> list[Fault]:
             try:
                 known[name].set(value)
             except Exception as exc:  # noqa: BLE001 - a validator may import, and raise anything
-                faults.append(Fault("HK204", str(exc), path=path))
+                faults.append(Fault("HK204", f"gunicorn refuses it: {exc}", path=path))
     return faults
 
 
@@ -90,6 +91,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
         options: ``[server.gunicorn]``, checked.
 
     Raises:
+        ListenError: the address is not to be had.
         HandlerkitError: the settings contradict each other.
         SystemExit: in a worker, at its end.
     """
@@ -104,6 +106,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     }
     if bind != "systemd":  # else gunicorn finds the sockets itself
         settings["bind"] = bind.replace("fd:", "fd://", 1)
+    try_bind(bind, unix_mode)  # gunicorn would retry for five seconds, or ignore it
     arbiter = import_module("handlerkit.gateways.arbiter")
     us = os.getpid()
     try:
@@ -113,7 +116,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     except SystemExit as exc:
         if os.getpid() != us:
             raise
-        return exc.code if isinstance(exc.code, int) else 1
+        return 1 if exc.code else 0
     return 0
 
 
