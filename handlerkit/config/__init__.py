@@ -4,12 +4,16 @@
 what one plugin is given. Here alone are pydantic and tomli imported.
 """
 
+from handlerkit.config.addresses import address
 from handlerkit.config.codes import CODES
 from handlerkit.config.crosschecks import check_entry
 from handlerkit.config.model import AppSettings, Config, PluginEntry
 from handlerkit.config.reading import settings, validate
 from handlerkit.config.record import Record
+from handlerkit.config.showing import effective
 from handlerkit.config.sources import Document, read, safe_mode
+from handlerkit.config.template import initial, template
+from handlerkit.config.writing import to_toml
 
 __all__ = [
     "CODES",
@@ -18,9 +22,14 @@ __all__ = [
     "Document",
     "PluginEntry",
     "Record",
+    "address",
     "check_entry",
+    "effective",
+    "initial",
     "read",
     "safe_mode",
     "settings",
+    "template",
+    "to_toml",
     "validate",
 ]

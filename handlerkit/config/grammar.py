@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError
@@ -207,8 +209,12 @@ def check_trusted(text: str) -> str:
 
 
 def check_engine_value(value: object) -> object:
-    """Check what an engine may be given: a scalar, or an array of them."""
-    items = value if isinstance(value, list | tuple) else (value,)
-    if not all(isinstance(item, _SCALARS) for item in items):
-        raise mistake("HK203", "must be a string, number, boolean, or an array of them")
-    return tuple(value) if isinstance(value, list) else value
+    """Check what an engine may be given, and freeze it: anything but dates."""
+    if isinstance(value, list | tuple):
+        return tuple(map(check_engine_value, value))
+    if isinstance(value, Mapping):
+        items = {key: check_engine_value(item) for key, item in value.items()}
+        return MappingProxyType(items)
+    if not isinstance(value, _SCALARS):
+        raise mistake("HK203", "must be a string, number, boolean, array or table")
+    return value

@@ -38,8 +38,14 @@ def _empty() -> Mapping[str, Any]:
     return MappingProxyType({})
 
 
+def _thaw(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _thaw(item) for key, item in value.items()}
+    return value
+
+
 # pydantic knows how to dump a dict, but no other Mapping.
-_AS_DICT = WrapSerializer(lambda table, dump: dump(dict(table)))
+_AS_DICT = WrapSerializer(lambda table, dump: dump(_thaw(table)))
 
 
 # A TOML array as an immutable value; strict models would want a tuple.
@@ -117,8 +123,8 @@ class HandlerSettings(Table):
         default="auto",
         validation_alias="class",
         serialization_alias="class",
-        description='The handler: "auto" (what the way of running takes), a class of '
-        "handlerkit, or package.module:Class.",
+        description='"auto" (what the way of running takes), a class of handlerkit, or '
+        "package.module:Class.",
     )
     error_status: Annotated[str, AfterValidator(grammar.check_status)] = Field(
         default="500 Internal Server Error",
@@ -143,8 +149,8 @@ class HandlerSettings(Table):
         BeforeValidator(grammar.check_environ),
     ] = Field(
         default="none",
-        description="Variables of the server process that every environ has: "
-        '"none", "inherit" (all), or an array of names.',
+        description="Process variables that every environ has: "
+        '"none", "inherit", or an array of names.',
     )
     wsgi_file_wrapper: Annotated[
         Object | Literal[False] | None, BeforeValidator(grammar.check_wrapper)
@@ -321,8 +327,8 @@ class PluginEntry(Table):
     use: str | None = Field(
         default=None,
         min_length=1,
-        description="The plugin: a name, module:attribute or ./file.py; by default "
-        "the name of this table.",
+        description="A name, module:attribute or ./file.py; else the name of this "
+        "table.",
         examples=["package.module:Plugin"],
     )
     enabled: bool = Field(default=True, description="Whether it is active.")
@@ -332,8 +338,8 @@ class PluginEntry(Table):
     )
     on_error: Literal["fail", "skip"] = Field(
         default="fail",
-        description="Whether an enriching hook of it that raises fails the exchange "
-        'or is skipped ("skip").',
+        description='Whether an enriching hook of it that raises is skipped ("skip"), '
+        "or fails the exchange.",
     )
 
     @property

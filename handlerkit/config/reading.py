@@ -130,7 +130,8 @@ def _record(model: BaseModel, path: TomlPath, resolver: Resolver) -> Record:
         for name, value in held.items()
         if _is_secret(value, (*path, keys.get(name, name)), resolver)
     ]
-    return Record(values, secrets)
+    aliases = {name: key for name, key in keys.items() if name != key}
+    return Record(values, secrets, aliases)
 
 
 def _is_secret(value: object, path: TomlPath, resolver: Resolver) -> bool:

@@ -13,16 +13,24 @@ MASK = "***"
 class Record:
     """Settings as plain attributes: immutable, and silent about secrets.
 
-    Its repr shows ``***`` for the attributes named in ``secrets``.
+    Its repr shows ``***`` for the attributes named in ``secrets``. ``keys`` holds the
+    keys that attributes have in a file, where those differ.
     """
 
-    __slots__ = ("__dict__", "_secrets")
+    __slots__ = ("__dict__", "_keys", "_secrets")
 
+    _keys: dict[str, str]
     _secrets: frozenset[str]
 
-    def __init__(self, values: Mapping[str, Any], secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        secrets: Iterable[str] = (),
+        keys: Mapping[str, str] | None = None,
+    ) -> None:
         self.__dict__.update(values)
         object.__setattr__(self, "_secrets", frozenset(secrets))
+        object.__setattr__(self, "_keys", dict(keys or {}))
 
     if TYPE_CHECKING:
 
@@ -38,7 +46,7 @@ class Record:
         return isinstance(other, Record) and self.__dict__ == other.__dict__
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Record, (self.__dict__, self._secrets)
+        return Record, (self.__dict__, self._secrets, self._keys)
 
     __hash__ = None  # type: ignore[assignment]  # settings may hold what has no hash
 
@@ -62,3 +70,9 @@ def visible(record: Record) -> dict[str, Any]:
         name: MASKED if name in hidden else value
         for name, value in record.__dict__.items()
     }
+
+
+def by_key(record: Record) -> dict[str, Any]:
+    """Give the same, by the keys that the attributes have in a file."""
+    keys = record._keys  # noqa: SLF001 - the other half of the class
+    return {keys.get(name, name): value for name, value in visible(record).items()}

@@ -85,14 +85,13 @@ class Resolver:
         self, value: Mapping[str, Any], scalars: list[Any], path: TomlPath
     ) -> Any:
         name = value.get("env", value.get("file"))
-        if set(value) not in _FORMS or not isinstance(name, str) or not name:
+        source = described(value)
+        if not source or not isinstance(name, str) or not name:
             return self._malformed(value, path)
         if "env" in value:
-            source = f"env {name}"
             text = self.document.environ.get(name, value.get("default"))
             problem = "" if text is not None else "the variable is not set"
         else:
-            source = f"file {name}"
             text, problem = self._file(name)
         if problem:
             return self._fail("HK207", f"{source}: {problem}", value, path)
@@ -121,6 +120,14 @@ class Resolver:
         self.faults.append(Fault(code, text, path=path, hint=hint))
         self.broken.add(path)
         return value
+
+
+def described(value: object) -> str:
+    """Describe a table that has the form of a reference; nothing for other values."""
+    if not isinstance(value, Mapping) or set(value) not in _FORMS:
+        return ""
+    kind = "env" if "env" in value else "file"
+    return f"{kind} {value[kind]}"
 
 
 def fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

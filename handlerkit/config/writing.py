@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from math import isinf, isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,14 +74,17 @@ def value_text(value: Any) -> str:
 
 def _number_text(value: Any) -> str:
     if isinstance(value, float):
-        if isinf(value) or isnan(value):
-            return str(value)
-        return repr(value)
+        return repr(float(value))
     if isinstance(value, int):
-        return str(value)
+        return repr(int(value))
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     raise TypeError(f"TOML has no word for {type(value).__name__}")
+
+
+def is_toml(value: object) -> bool:
+    """Say whether a value that holds no other is one that TOML has."""
+    return isinstance(value, str | int | float | datetime | date | time)
 
 
 def string_text(text: str) -> str:
