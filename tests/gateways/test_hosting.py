@@ -1,0 +1,93 @@
+"""What the application does to the process that loads it stays in a child."""
+
+import os
+import socket
+import sys
+import threading
+import time
+
+import pytest
+
+from handlerkit.errors import ConfigError, Fault, HandlerkitError
+from handlerkit.gateways.hosting import in_child, reload_fault, try_bind
+from handlerkit.gateways.listening import ListenError
+
+
+def test_a_child_gives_what_the_function_gave():
+    assert in_child(lambda: ("a", 1)) == ("a", 1)
+
+
+def test_the_function_runs_in_another_process():
+    assert in_child(os.getpid) != os.getpid()
+
+
+def test_an_error_of_ours_comes_whole():
+    fault = Fault("HK401", "nothing", path=("app", "target"), hint="set it")
+
+    def fail():
+        raise ConfigError([fault])
+
+    with pytest.raises(ConfigError) as caught:
+        in_child(fail)
+    assert [str(each) for each in caught.value.faults] == [str(fault)]
+
+
+def test_any_other_error_comes_with_its_traceback():
+    def fail():
+        raise SystemExit("not today")
+
+    with pytest.raises(HandlerkitError, match=r"(?s)Traceback.*not today"):
+        in_child(fail)
+
+
+def test_a_child_that_dies_is_an_error_with_its_exit_code():
+    with pytest.raises(HandlerkitError, match="ended with code 7"):
+        in_child(lambda: os._exit(7))
+
+
+def test_a_thread_that_the_application_leaves_behind_keeps_nobody():
+    def leave_a_thread():
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        return "done"
+
+    assert in_child(leave_a_thread) == "done"
+
+
+def test_what_the_application_prints_is_not_lost(capfd):
+    in_child(lambda: print("printed at import"))
+    sys.stdout.flush()
+
+    assert capfd.readouterr().out == "printed at import\n"
+
+
+def test_a_load_that_works_is_no_fault():
+    assert reload_fault(object) == ""
+
+
+def test_a_load_that_fails_is_told():
+    def fail():
+        raise HandlerkitError("no such application")
+
+    assert reload_fault(fail) == "no such application"
+
+
+def test_an_address_that_was_tried_is_free_again(tmp_path):
+    path = tmp_path / "socket"
+
+    for _ in range(2):
+        assert try_bind(f"unix:{path}", 0o600) == [str(path)]
+    assert not path.exists()
+
+
+def test_an_inherited_socket_stays_open_when_tried():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert try_bind(f"fd:{server.fileno()}", 0o600) == [server.getsockname()]
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
+
+def test_an_address_that_is_taken_is_an_error_that_names_it():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        bind = f"127.0.0.1:{server.getsockname()[1]}"
+
+        with pytest.raises(ListenError, match=bind):
+            try_bind(bind, 0o600)
