@@ -20,7 +20,9 @@ if TYPE_CHECKING:
         read_environ,
     )
     from handlerkit.hooks.markers import hookimpl
-    from handlerkit.kit import Kit, load, run_cgi, serve, wsgi
+    from handlerkit.kit.assembly import Kit, load
+    from handlerkit.kit.running import run_cgi, wsgi
+    from handlerkit.kit.serving import serve
 
 __version__ = "0.1.0"
 
@@ -47,12 +49,12 @@ _HOMES = {
     "Config": "config",
     "ConfigError": "errors",
     "HandlerkitError": "errors",
-    "Kit": "kit",
+    "Kit": "kit.assembly",
     "hookimpl": "hooks.markers",
-    "load": "kit",
-    "run_cgi": "kit",
-    "serve": "kit",
-    "wsgi": "kit",
+    "load": "kit.assembly",
+    "run_cgi": "kit.running",
+    "serve": "kit.serving",
+    "wsgi": "kit.running",
 }
 
 

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 import os
 
-from handlerkit.kit import wsgi
+from handlerkit.kit.running import wsgi
 
 application = wsgi(os.environ.get("HANDLERKIT_CONFIG", "handlerkit.toml"))

@@ -6,8 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from handlerkit import config, kit
+from handlerkit import config
 from handlerkit.errors import ConfigError
+from handlerkit.kit.assembly import load
+from handlerkit.kit.describing import describe_plugins, review
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -15,19 +17,23 @@ if TYPE_CHECKING:
 
 def serve(options: Namespace) -> int:
     """Listen, and say what runs where."""
-    return kit.serve(options.config, bind=options.bind, announce=_say)
+    # Each command imports what it runs: a CGI process does not pay for sockets.
+    from handlerkit.kit.serving import serve as run
+
+    return run(options.config, bind=options.bind, announce=_say)
 
 
 def cgi(options: Namespace) -> int:
     """Serve the one request of this CGI process."""
-    return kit.run_cgi(options.config)
+    from handlerkit.kit.running import run_cgi
+
+    return run_cgi(options.config)
 
 
 def check(options: Namespace) -> int:
     """Print every mistake, and every warning."""
     if options.load:
-        made = kit.load(options.config)
-        warnings = kit.review(made)
+        warnings = review(load(options.config))
     else:
         settings, faults = config.validate(config.read(options.config))
         if settings is None or faults:
@@ -51,7 +57,7 @@ def show(options: Namespace) -> int:
 
 def plugins(options: Namespace) -> int:
     """List the plugins that a file names: state, origin, hooks in order."""
-    rows = kit.describe_plugins(kit.load(options.config, app=_no_application))
+    rows = describe_plugins(load(options.config, app=_no_application))
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0

@@ -1,0 +1,107 @@
+"""`serve`: listen, on the built-in server or on an engine."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from handlerkit import config
+from handlerkit.errors import ConfigError
+from handlerkit.gateways import engines
+from handlerkit.gateways.hosting import in_child
+from handlerkit.kit.assembly import load
+from handlerkit.kit.builtin_server import run_builtin
+from handlerkit.kit.describing import describe
+from handlerkit.kit.running import Hosted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from wsgiref.types import WSGIApplication
+
+    from handlerkit.kit.assembly import Source
+
+
+def serve(
+    source: Source,
+    app: WSGIApplication | None = None,
+    *,
+    bind: str | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> int:
+    """Listen and serve until SIGTERM or SIGINT, then finish what runs.
+
+    Args:
+        source: as for `load`.
+        app: the application, in place of ``[app] target``.
+        bind: an address, in place of ``[server] bind``.
+        announce: is given, line by line, what runs where.
+
+    Returns:
+        The exit code: 0, or what the engine ended with.
+
+    Raises:
+        ConfigError: with every mistake found.
+        HandlerkitError: the address cannot be had, or the engine failed.
+    """
+    if isinstance(source, (str, PurePath)):
+        source = Path(source).absolute() if app is None else source
+    document = config.read(source)
+    settings, faults = config.validate(document)
+    if settings is None:
+        raise ConfigError(faults)
+    address = settings.server.bind if bind is None else config.address(bind)
+    say = announce or _say_nothing
+    if settings.server.engine == "builtin":
+        return run_builtin(load(source, app, entry="serve"), address, say)
+    return _serve_engine(source, app, address, say)
+
+
+def _serve_engine(
+    source: Source,
+    app: WSGIApplication | None,
+    address: str,
+    say: Callable[[str], None],
+) -> int:
+    """Have an engine serve; the application is imported in children only.
+
+    Workers are forked off this process: what it had imported, they could not reload.
+    """
+    document = config.read(source)
+    settings, _ = config.validate(document)
+    if settings is None:
+        raise ConfigError([])
+    server = settings.server
+    engine = server.engine
+    options = server.granian if engine == "granian" else server.gunicorn
+    faults = engines.check_engine(engine, address)
+    faults += engines.check_options(engine, options)
+    if faults:
+        raise ConfigError(document.arrange(faults))
+    for line in in_child(partial(_described, source, app, address)):
+        say(line)
+    return engines.run(
+        engine,
+        partial(_hosted, source, app),
+        options=options,
+        bind=address,
+        workers=server.workers,
+        threads=server.threads,
+        backlog=server.backlog,
+        graceful_timeout=server.graceful_timeout,
+        unix_mode=int(server.unix_mode, 8),
+    )
+
+
+def _hosted(source: Source, app: WSGIApplication | None) -> Hosted:
+    return Hosted(load(source, app, entry="serve"))
+
+
+def _described(source: Source, app: WSGIApplication | None, address: str) -> list[str]:
+    kit = load(source, app, entry="serve")
+    kit.require_application()
+    return describe(kit, address)
+
+
+def _say_nothing(_: str) -> None:
+    """Announce to nobody."""
