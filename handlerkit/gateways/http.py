@@ -1,0 +1,65 @@
+"""The built-in HTTP/1.1 server, on the standard library: for development and tests."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from handlerkit.gateways.http_server import HTTPServer, Settings, log_to_stderr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+    from typing import Any
+
+    from handlerkit.gateways.exchange import Kit
+    from handlerkit.gateways.http_server import Log
+    from handlerkit.gateways.listening import Listener
+
+__all__ = ["HTTPServer", "Settings", "serve"]
+
+
+def serve(
+    kit: Kit,
+    listeners: Sequence[Listener],
+    *,
+    ready: Callable[[], object] | None = None,
+    log: Log = log_to_stderr,
+    **settings: Any,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what runs; a second one cuts it off.
+
+    Signals are taken where Python lets us: in the main thread.
+
+    Args:
+        kit: what to run; it is started before ``ready`` and closed at the end.
+        listeners: where; they are closed in the end.
+        ready: is called once requests are answered.
+        log: is given what no exchange can report.
+        settings: see `Settings` and `Limits`.
+    """
+    server = HTTPServer(kit, listeners, Settings(**settings), log=log)
+    with _stopping_on_signals(server):
+        server.serve(ready)
+
+
+@contextmanager
+def _stopping_on_signals(server: HTTPServer) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.stop(at_once=server.stopping)
+
+    previous = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
