@@ -42,20 +42,26 @@ class Peers:
         peer = environ.get("REMOTE_ADDR")
         if not peer or peer == "unix:":
             return self._unix
-        ipv4 = _address(peer.removeprefix("::ffff:"))  # as a dual-stack socket says it
-        if ipv4 is not None:
-            return any(ipv4 & mask == network for network, mask in self._ipv4)
-        return ":" in peer and self._trusts_ipv6(peer)
+        if ":" not in peer:
+            return self._trusts_ipv4(_address(peer))
+        if peer.startswith("::ffff:") and "." in peer:  # IPv4, on a dual-stack socket
+            return self._trusts_ipv4(_address(peer[7:]))
+        return self._trusts_ipv6(peer)
+
+    def _trusts_ipv4(self, address: int | None) -> bool:
+        return address is not None and any(
+            address & mask == network for network, mask in self._ipv4
+        )
 
     def _trusts_ipv6(self, peer: str) -> bool:
-        if not self._ipv6:
-            return False
         from ipaddress import IPv6Address
 
         try:
             address = IPv6Address(peer.partition("%")[0])
         except ValueError:
             return False
+        if address.ipv4_mapped is not None:
+            return self._trusts_ipv4(int(address.ipv4_mapped))
         return any(address in network for network in self._ipv6)
 
 

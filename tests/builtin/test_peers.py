@@ -40,6 +40,7 @@ def test_a_network_holds_its_own_address(address, bits):
     [
         (["10.1.2.3"], "10.1.2.3"),
         (["10.1.2.3"], "::ffff:10.1.2.3"),
+        (["10.1.2.3"], "::ffff:a01:203"),
         (["::1"], "::1"),
         (["fe80::/10"], "fe80::1%eth0"),
         (["unix"], None),
