@@ -34,6 +34,7 @@ class RequestId:
 
     def __init__(self, settings: RequestIdSettings) -> None:
         self._header = settings.header
+        self._lower = settings.header.lower()
         self._key = "HTTP_" + settings.header.upper().replace("-", "_")
         self._peers: Peers | None = None
 
@@ -58,9 +59,10 @@ class RequestId:
         request_id = (handler.environ or {}).get(KEY)
         if not isinstance(request_id, str):
             return  # the error came before there was an id
-        header = self._header.lower()
-        if not any(name.lower() == header for name, _ in headers):
-            headers.append((self._header, request_id))
+        for name, _ in headers:
+            if name.lower() == self._lower:
+                return
+        headers.append((self._header, request_id))
 
     def _trusts(self, environ: dict[str, Any]) -> bool:
         if self._peers is None:
