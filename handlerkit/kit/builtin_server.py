@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
     from handlerkit.kit.assembly import Kit
 
+# What of [server] is the built-in server's own, under the same names.
+_SETTINGS = (
+    "threads",
+    "max_connections",
+    "max_request_line",
+    "max_header_size",
+    "max_headers",
+    "max_body",
+    "header_timeout",
+    "keep_alive_timeout",
+    "write_timeout",
+    "graceful_timeout",
+)
+
 
 def run_builtin(kit: Kit, address: str, say: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT; give the exit code.
@@ -32,7 +46,9 @@ def run_builtin(kit: Kit, address: str, say: Callable[[str], None]) -> int:
         listening.close_all(listeners)
         raise
     try:
-        http.serve(kit, listeners, server)
+        http.serve(
+            kit, listeners, **{name: getattr(server, name) for name in _SETTINGS}
+        )
     finally:
         kit.close()
     return 0
