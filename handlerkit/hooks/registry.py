@@ -64,8 +64,8 @@ def resolve(
     for named in reversed(plugins):  # pluggy calls the last registered first
         try:
             manager.register(named.plugin, named.name)
-        except ValueError as exc:
-            faults.append(_not_twice(named, plugins, exc))
+        except ValueError:
+            faults.append(_not_twice(named, plugins))
     for named in plugins:
         if manager.has_plugin(named.name):
             faults += _check_plugin(manager, named)
@@ -131,16 +131,15 @@ def _by_name(
     return call
 
 
-def _not_twice(named: Named, plugins: Iterable[Named], exc: ValueError) -> Fault:
-    for other in plugins:
-        if other.name != named.name and other.plugin == named.plugin:
-            return Fault(
-                "HK309",
-                f'plugin "{named.name}" is the same as, or equal to, "{other.name}"',
-                path=("plugins", named.name),
-                hint="a plugin that is used twice must be a class without __eq__",
-            )
-    return Fault("HK309", str(exc), path=("plugins", named.name))
+def _not_twice(named: Named, plugins: Iterable[Named]) -> Fault:
+    """Say whose plugin this one is; pluggy tells plugins apart by ``==``."""
+    same = [o.name for o in plugins if o.plugin == named.plugin and o is not named]
+    return Fault(
+        "HK309",
+        f'plugin "{named.name}" is the same as, or equal to, "{", ".join(same)}"',
+        path=("plugins", named.name),
+        hint="a plugin that is used twice must be a class without __eq__",
+    )
 
 
 def _check_plugin(manager: PluginManager, named: Named) -> Iterator[Fault]:

@@ -296,6 +296,14 @@ def test_a_module_whose_class_is_the_plugin_is_told_so():
     assert fault_of(module).hint == 'did you mean its class, ":Sentry"?'
 
 
+def test_a_module_may_import_a_name_that_a_hook_has():
+    module = types.ModuleType("mine")
+    module.get_scheme = types.FunctionType((lambda: "https").__code__, {})
+    module.get_scheme.__module__ = "elsewhere"
+    module.start = print
+    assert resolve([Named("mine", module)]) == []
+
+
 def test_the_same_plugin_twice_is_a_fault():
     plugin = Plain()
     (fault,) = faults_of([("a", plugin), ("b", plugin)])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from wsgiref.util import setup_testing_defaults
 
@@ -141,3 +144,13 @@ def test_a_path_is_shown_as_it_was_asked_for(serve):
 def test_a_relative_path_is_refused():
     with pytest.raises(ValidationError, match="absolute"):
         Settings(path="errors.jsonl")
+
+
+def test_importing_it_costs_a_cgi_process_next_to_nothing():
+    code = (
+        "import handlerkit_json_log, sys;"
+        "print(*{'json', 'datetime', 'pydantic', 'pluggy'} & set(sys.modules))"
+    )
+    python = [sys.executable, "-S", "-c", code]
+    path = {"PYTHONPATH": os.pathsep.join(each or "." for each in sys.path)}
+    assert subprocess.check_output(python, text=True, env=path).split() == []

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import uuid
 from wsgiref.util import setup_testing_defaults
 
@@ -122,3 +125,13 @@ def test_an_application_that_works_is_left_alone(serve):
 def test_a_path_that_never_matches_is_refused(path):
     with pytest.raises(ValidationError, match="begins with"):
         Settings(paths=[path])
+
+
+def test_importing_it_costs_a_cgi_process_next_to_nothing():
+    code = (
+        "import handlerkit_problem_json, sys;"
+        "print(*{'json', 'datetime', 'pydantic', 'pluggy'} & set(sys.modules))"
+    )
+    python = [sys.executable, "-S", "-c", code]
+    path = {"PYTHONPATH": os.pathsep.join(each or "." for each in sys.path)}
+    assert subprocess.check_output(python, text=True, env=path).split() == []
