@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 import uuid
+from pathlib import Path
+
+import pytest
 
 from handlerkit.reports.ids import new_id
 
@@ -40,3 +46,17 @@ def test_every_random_bit_takes_both_values():
         seen_zero |= ~each
     assert seen_one & random == random
     assert seen_zero & random == random
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_forked_process_makes_ids_of_its_own():
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from handlerkit.reports.ids import new_id\n"
+        "new_id()\n"
+        "child = os.fork()\n"
+        "if child: os.waitpid(child, 0)\n"
+        "print(*(new_id() for _ in range(300)), flush=True)\n"
+    )
+    ids = subprocess.check_output([sys.executable, "-I", "-c", code], text=True).split()
+    assert len({each[12:] for each in ids}) == len(ids) == 600
