@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
-from handlerkit.kit.classes import configured, handler_class
+from handlerkit.kit.classes import configured, handler_class, instance_attributes
 from handlerkit.kit.plugins import Plugins, load_plugins
 from handlerkit.kit.targets import load_application
 from handlerkit.plan import BARE, compile_plan
@@ -39,6 +39,7 @@ class Kit:
         document: config.Document,
         application: WSGIApplication | None,
         handler_class: type[BaseHandler],
+        own: Mapping[str, Any],
         plan: Plan,
         plugins: Plugins,
         warnings: tuple[Fault, ...],
@@ -50,12 +51,7 @@ class Kit:
         self.plan = plan
         self.plugins = plugins
         self.warnings = warnings
-        # SimpleHandler sets these in __init__; a setting stands above its defaults.
-        self._own = {
-            name: getattr(config.handler, name)
-            for name in ("wsgi_multithread", "wsgi_multiprocess")
-            if name in config.handler.model_fields_set
-        }
+        self._own = own
 
     @property
     def application(self) -> WSGIApplication:
@@ -126,6 +122,8 @@ def load(
     if app is None and settings.app.target is not None:
         application, more = load_application(document, settings.app)
         faults += more
+    if entry in ("serve", "handler"):
+        faults += _check_engines(settings)
     if faults or kind is None:
         raise ConfigError(document.arrange(faults))
     plan = BARE if plugins.safe else compile_plan(impls)
@@ -133,8 +131,21 @@ def load(
         config=settings,
         document=document,
         application=application,
-        handler_class=configured(kind, settings, plan),
+        handler_class=configured(kind, settings, plan, entry),
+        own=instance_attributes(settings, entry),
         plan=plan,
         plugins=plugins,
         warnings=tuple(document.arrange([*plugins.warnings, *warnings])),
     )
+
+
+def _check_engines(settings: config.Config) -> list[Fault]:
+    faults: list[Fault] = []
+    for engine in ("granian", "gunicorn"):
+        options = getattr(settings.server, engine)
+        if options:
+            # Only here: it imports the engine, which nobody else needs.
+            from handlerkit.gateways import engines
+
+            faults += engines.check_options(engine, options)
+    return faults

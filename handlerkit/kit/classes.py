@@ -49,11 +49,32 @@ def _automatic(settings: Config, entry: str) -> type[BaseHandler]:
     return handlers.SimpleHandler
 
 
+def is_builtin(settings: Config, entry: str) -> bool:
+    """Say whether the built-in server will run the kit, and so decides attributes."""
+    return entry == "serve" and settings.server.engine == "builtin"
+
+
+def instance_attributes(settings: Config, entry: str) -> dict[str, Any]:
+    """Give what stands above the arguments' defaults of `SimpleHandler`."""
+    if is_builtin(settings, entry):
+        return {
+            "wsgi_multithread": settings.server.threads > 1,
+            "wsgi_multiprocess": False,
+        }
+    return {
+        name: getattr(settings.handler, name)
+        for name in ("wsgi_multithread", "wsgi_multiprocess")
+        if name in settings.handler.model_fields_set
+    }
+
+
 def configured(
-    kind: type[BaseHandler], settings: Config, plan: Plan
+    kind: type[BaseHandler], settings: Config, plan: Plan, entry: str
 ) -> type[BaseHandler]:
     """Make the subclass that carries the settings as plain class attributes."""
     attributes: dict[str, Any] = {**settings.handler.attributes(), "plan": plan}
+    if is_builtin(settings, entry):
+        attributes["http_version"] = "1.1"
     if plan is not BARE:
         attributes["make_report"] = staticmethod(make_report)
     attributes["__doc__"] = kind.__doc__

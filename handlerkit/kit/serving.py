@@ -10,6 +10,7 @@ from handlerkit import config
 from handlerkit.errors import ConfigError
 from handlerkit.gateways import engines
 from handlerkit.gateways.hosting import in_child
+from handlerkit.handlers import HostedHandler
 from handlerkit.kit.assembly import load
 from handlerkit.kit.builtin_server import run_builtin
 from handlerkit.kit.describing import describe
@@ -75,10 +76,14 @@ def _serve_engine(
     engine = server.engine
     options = server.granian if engine == "granian" else server.gunicorn
     faults = engines.check_engine(engine, address)
-    faults += engines.check_options(engine, options)
+    lines: list[str] = []
+    try:
+        lines = in_child(partial(_described, source, app, address))
+    except ConfigError as exc:
+        faults += exc.faults
     if faults:
         raise ConfigError(document.arrange(faults))
-    for line in in_child(partial(_described, source, app, address)):
+    for line in lines:
         say(line)
     return engines.run(
         engine,
@@ -94,7 +99,15 @@ def _serve_engine(
 
 
 def _hosted(source: Source, app: WSGIApplication | None) -> Hosted:
-    return Hosted(load(source, app, entry="serve"))
+    kit = load(source, app, entry="serve")
+    server, kind = kit.config.server, kit.handler_class
+    # granian says the same whatever its workers and threads are.
+    if server.engine == "granian" and issubclass(kind, HostedHandler):
+        if kind.wsgi_multiprocess is None:
+            kind.wsgi_multiprocess = server.workers > 1
+        if kind.wsgi_multithread is None:
+            kind.wsgi_multithread = server.threads > 1
+    return Hosted(kit)
 
 
 def _described(source: Source, app: WSGIApplication | None, address: str) -> list[str]:
