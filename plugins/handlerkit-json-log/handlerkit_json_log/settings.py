@@ -15,6 +15,7 @@ class Settings(BaseModel):
     path: str | None = Field(
         default=None,
         description="The file to append to; the handler's stderr if there is none.",
+        examples=["/var/log/myproject/errors.jsonl"],
     )
 
     @field_validator("path")
