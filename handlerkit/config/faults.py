@@ -174,7 +174,8 @@ def _known_demand(kind: str, context: Mapping[str, Any]) -> str:
         return f"must be {expected}"
     if kind in ("literal_error", "enum"):
         return "must be " + str(context["expected"]).replace("'", '"')
-    text = _LIMITS.get(kind, "").format_map(context)
+    limits = {name: _rounded(limit) for name, limit in context.items()}
+    text = _LIMITS.get(kind, "").format_map(limits)
     return text.replace("at least 1 characters", "at least 1 character")
 
 
@@ -187,6 +188,10 @@ def _tells(text: str, secrets: Iterable[str]) -> bool:
         if size and any(piece in text for piece in pieces):
             return True
     return False
+
+
+def _rounded(limit: Any) -> Any:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
 def _expected_type(kind: str) -> str:

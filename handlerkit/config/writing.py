@@ -27,20 +27,19 @@ def to_toml(table: Mapping[str, Any]) -> str:
     Raises:
         TypeError: it holds what TOML has no word for.
     """
-    return "\n".join(_lines(table, ())).lstrip("\n")
+    return "\n".join(_blocks(table, ()))
 
 
-def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+def _blocks(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    """Give the lines of a table, then those of each table in it."""
     inner = {key: item for key, item in table.items() if isinstance(item, Mapping)}
     plain = {key: item for key, item in table.items() if key not in inner}
-    if path and (plain or not inner):
-        yield f"\n[{dotted(path)}]"
-    for key, item in plain.items():
-        yield f"{key_text(key)} = {value_text(item)}"
-    if plain or not path:
-        yield from ("",) if not inner else ()
+    if plain or not inner:
+        lines = [f"[{dotted(path)}]"] if path else []
+        lines += [f"{key_text(k)} = {value_text(item)}" for k, item in plain.items()]
+        yield "".join(f"{line}\n" for line in lines)
     for key, item in inner.items():
-        yield from _lines(item, (*path, key))
+        yield from _blocks(item, (*path, key))
 
 
 def dotted(path: Iterable[str | int]) -> str:

@@ -1,11 +1,11 @@
-"""Every mistake of a file is reported, at once, at its place, in plain words."""
+"""Every mistake is reported, at once, at its place, in plain words."""
 
-from pathlib import Path
+import datetime as dt
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from handlerkit import config
-from handlerkit.errors import ConfigError, Fault
 
 TEN_MISTAKES = """\
 traceback_limit = 10
@@ -33,7 +33,6 @@ order = ["environ"]
 on_error = "ignore"
 """
 
-
 TEN_FAULTS = """\
 traceback_limit: HK205 "traceback_limit" is not a key of the top level: \
 it belongs in [handler]
@@ -53,27 +52,325 @@ plugins.environ.on_error: HK204 on_error must be "fail" or "skip", got "ignore"
 """
 
 
-def faults_of(text: str, directory: Path, **environ: str) -> list[Fault]:
-    path = directory / "handlerkit.toml"
-    path.write_text(text, encoding="utf-8")
-    document = config.read(path, environ=environ)
-    found, faults = config.validate(document)
-    assert (found is None) == bool(faults)
-    return faults
+def test_ten_mistakes_are_ten_faults_in_the_order_of_the_file(complaints):
+    assert complaints(TEN_MISTAKES) == TEN_FAULTS.splitlines()
 
 
-def said(fault: Fault) -> str:
-    place = ".".join(map(str, fault.path))
-    hint = f": {fault.hint}" if fault.hint else ""
-    return f"{place}: {fault.code} {fault.message}{hint}"
+def test_a_file_without_mistakes_is_a_config(complaints):
+    assert complaints('[app]\ntarget = "shop.wsgi:make.app()"\n') == []
 
 
-def test_ten_mistakes_are_ten_faults_in_the_order_of_the_file(tmp_path: Path) -> None:
-    faults = faults_of(TEN_MISTAKES, tmp_path)
-
-    assert [said(fault) for fault in faults] == TEN_FAULTS.splitlines()
+def test_an_empty_file_is_a_config(complaints):
+    assert complaints("") == []
 
 
-def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="HK101"):
-        config.read(tmp_path / "none.toml")
+def test_faults_name_the_file_as_the_user_did(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.toml").write_text("x = 1")
+
+    _, faults = config.validate(config.read("a.toml"))
+
+    assert str(faults[0]) == 'a.toml: x: error[HK201]: unknown key "x"'
+
+
+def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
+    document = config.read({"handler": {"x": 1, "traceback_limit": "ten"}})
+
+    _, faults = config.validate(document)
+
+    assert [fault.on for fault in faults] == ["key", "value"]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (
+            {"server": {"target": "a:b"}},
+            (
+                'server.target: HK205 "target" is not a key of [server]: '
+                "it belongs in [app]"
+            ),
+        ),
+        (
+            {"hooks": {"sendfile": {"enabled": True}}},
+            (
+                'hooks.sendfile.enabled: HK205 "enabled" is not a key of '
+                "[hooks.sendfile]: it belongs in [plugins.<name>]"
+            ),
+        ),
+        (
+            {"log_exception": {"order": []}},
+            (
+                "log_exception: HK206 unknown table [log_exception]: "
+                "did you mean [hooks.log_exception]?"
+            ),
+        ),
+        (
+            {"handler": {"class_": "auto"}},
+            (
+                'handler.class_: HK201 unknown key "class_" in [handler]: '
+                'did you mean "class"?'
+            ),
+        ),
+        ({"handler": 3}, "handler: HK203 [handler] must be a table, got 3"),
+        (
+            {"plugins": {"a": []}},
+            ("plugins.a: HK203 [plugins.a] must be a table, got an empty array"),
+        ),
+        (
+            {"handler": {"traceback_limit": True}},
+            (
+                "handler.traceback_limit: HK203 traceback_limit must be an integer, "
+                "got true"
+            ),
+        ),
+        (
+            {"handler": {"traceback_limit": -1}},
+            "handler.traceback_limit: HK204 traceback_limit must be at least 0, got -1",
+        ),
+        (
+            {"handler": {"traceback_limit": 1.0}},
+            (
+                "handler.traceback_limit: HK203 traceback_limit must be an integer, "
+                "got 1.0"
+            ),
+        ),
+        (
+            {"handler": {"error_headers": [["A"]]}},
+            (
+                "handler.error_headers.0: HK203 error_headers[0] must be a "
+                "[name, value] pair of strings, got an array"
+            ),
+        ),
+        (
+            {"handler": {"error_headers": "A"}},
+            'handler.error_headers: HK203 error_headers must be an array, got "A"',
+        ),
+        (
+            {"handler": {"os_environ": ["LANG", 3]}},
+            "handler.os_environ.1: HK203 os_environ[1] must be a string, got 3",
+        ),
+        (
+            {"handler": {"os_environ": "inherited"}},
+            (
+                'handler.os_environ: HK204 os_environ must be "none", "inherit" or an '
+                'array of names, got "inherited": did you mean "inherit"?'
+            ),
+        ),
+        (
+            {"handler": {"http_version": "2"}},
+            'handler.http_version: HK204 http_version must be "1.0" or "1.1", got "2"',
+        ),
+        (
+            {"handler": {"class": "SCGIHandler"}},
+            (
+                'handler.class: HK405 class: "SCGIHandler" is not available in this '
+                "version"
+            ),
+        ),
+        (
+            {"server": {"engine": "granain"}},
+            (
+                'server.engine: HK204 engine must be "builtin", "granian" or '
+                '"gunicorn", got "granain": did you mean "granian"?'
+            ),
+        ),
+        (
+            {"server": {"header_timeout": 0}},
+            "server.header_timeout: HK204 header_timeout must be greater than 0, got 0",
+        ),
+        (
+            {"server": {"header_timeout": dt.date(2024, 1, 2)}},
+            (
+                "server.header_timeout: HK203 header_timeout must be a number, "
+                "got 2024-01-02"
+            ),
+        ),
+        (
+            {"server": {"granian": {"a": [dt.date(2024, 1, 2)]}}},
+            (
+                "server.granian.a: HK203 a must be a string, number, boolean, array or "
+                "table, got an array"
+            ),
+        ),
+        (
+            {"proxies": {"trusted": ["10.0.0.1/8"]}},
+            (
+                'proxies.trusted.0: HK204 trusted[0] must be "unix", an IP address or '
+                'a network as "10.0.0.0/8", got "10.0.0.1/8": '
+                'did you mean "10.0.0.0/8"?'
+            ),
+        ),
+        (
+            {"plugins": {"sentry": {"use": ""}}},
+            ('plugins.sentry.use: HK204 use must have at least 1 character, got ""'),
+        ),
+        (
+            {"plugins": {"sentry": {}}, "hooks": {"sendfile": {"order": ["sentri"]}}},
+            (
+                'hooks.sendfile.order.0: HK302 "sentri" is not a plugin of this '
+                'configuration: did you mean "sentry"?'
+            ),
+        ),
+        (
+            {"hooks": {"sendfile": {"exclude": ["mail"]}}},
+            (
+                'hooks.sendfile.exclude.0: HK302 "mail" is not a plugin of this '
+                "configuration: there is no table [plugins.mail]"
+            ),
+        ),
+        (
+            {
+                "plugins": {"a": {}},
+                "hooks": {"sendfile": {"order": ["a"], "exclude": ["a"]}},
+            },
+            'hooks.sendfile.exclude.0: HK310 "a" is in order already',
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_plain_words(complaints, table, expected):
+    assert complaints(table) == [expected]
+
+
+def test_the_plugin_that_is_there_unasked_may_be_ordered(complaints):
+    assert complaints({"hooks": {"log_exception": {"order": ["text-log"]}}}) == []
+
+
+def test_no_message_has_pydantics_words_or_a_link(complaints):
+    text = " ".join(complaints(TEN_MISTAKES))
+
+    assert "Input should" not in text
+    assert "http" not in text
+
+
+class Sub(BaseModel):
+    level: int = 1
+    word: SecretStr = SecretStr("hush")
+
+
+class Settings(BaseModel):
+    dsn: SecretStr
+    size: int | str = 1
+    subs: list[Sub] = []
+    sub: Sub = Sub()
+    table: dict[str, int] = {}
+    from_: str = Field(default="me", alias="from")
+
+    @field_validator("from_")
+    @classmethod
+    def _check_from(cls, value: str) -> str:
+        if value == "nobody":
+            raise ValueError("somebody must be named")
+        return value
+
+
+def settings_of(table, model, **environ):
+    document = config.read({"plugins": {"p": table}}, environ=environ)
+    return config.settings(document, "p", model)
+
+
+def test_a_plugin_gets_a_record_of_its_settings():
+    record, faults = settings_of(
+        {"use": "x", "dsn": "http://a", "from": "you", "subs": [{"level": 3}]}, Settings
+    )
+
+    assert faults == []
+    assert record is not None
+    assert (record.dsn, record.from_, record.size) == ("http://a", "you", 1)
+    assert isinstance(record.subs, tuple)
+    assert record.subs[0].level == 3
+
+
+def test_every_mistake_in_a_plugins_settings_is_told(told):
+    table = {
+        "dsn": 3,
+        "size": 1.5,
+        "siz": 2,
+        "subs": [{"level": "a", "lvl": 3}],
+        "table": {"a": "b"},
+        "from": "nobody",
+    }
+
+    record, faults = settings_of(table, Settings)
+
+    assert record is None
+    assert told(faults) == [
+        "plugins.p.dsn: HK203 dsn must be a string, got 3",
+        "plugins.p.size: HK203 size must be an integer or a string, got 1.5",
+        'plugins.p.siz: HK201 unknown key "siz" in [plugins.p]: did you mean "size"?',
+        'plugins.p.subs.0.level: HK203 level must be an integer, got "a"',
+        (
+            'plugins.p.subs.0.lvl: HK201 unknown key "lvl" in [plugins.p.subs.0]: '
+            'did you mean "level"?'
+        ),
+        'plugins.p.table.a: HK203 a must be an integer, got "b"',
+        "plugins.p.from: HK204 from: somebody must be named",
+    ]
+
+
+def test_a_setting_that_must_be_there_is_missed(told):
+    _, faults = settings_of({}, Settings)
+
+    assert told(faults) == ["plugins.p.dsn: HK202 dsn is required"]
+
+
+def test_a_number_as_a_string_is_no_number(told):
+    _, faults = settings_of({"dsn": "a", "sub": {"level": "3"}}, Settings)
+
+    assert told(faults) == [
+        'plugins.p.sub.level: HK203 level must be an integer, got "3"'
+    ]
+
+
+def test_a_model_that_takes_any_key_may():
+    class Open(BaseModel):
+        model_config = ConfigDict(extra="allow")
+
+    record, faults = settings_of({"any": 1}, Open)
+
+    assert faults == []
+    assert record is not None
+
+
+def test_settings_may_be_named_instead_of_imported():
+    record, faults = settings_of({}, "handlerkit.config.model:HookSettings")
+
+    assert faults == []
+    assert record is not None
+    assert record.order == ()
+
+
+@pytest.mark.parametrize("reference", ["no.such:Settings", "handlerkit.errors:Fault"])
+def test_settings_that_are_no_model_are_a_fault(reference):
+    record, faults = settings_of({}, reference)
+
+    assert record is None
+    assert [fault.code for fault in faults] == ["HK304"]
+
+
+def test_a_plugin_without_settings_takes_none(told):
+    _, faults = settings_of({"dsn": "a"}, None)
+
+    assert told(faults) == [
+        "plugins.p.dsn: HK308 [plugins.p] is a plugin that takes no settings"
+    ]
+
+
+def test_a_config_that_is_valid_is_taken_as_it_is():
+    given = config.Config(app=config.AppSettings(target="shop:app"))
+
+    found, faults = config.validate(config.read(given))
+
+    assert faults == []
+    assert found is given
+
+
+def test_a_config_keeps_the_settings_of_its_plugins():
+    entry = config.PluginEntry.model_validate({"use": "m:P", "dsn": "a"})
+    document = config.read(config.Config(plugins={"p": entry}))
+
+    record, faults = config.settings(document, "p", Settings)
+
+    assert faults == []
+    assert record is not None
+    assert record.dsn == "a"
