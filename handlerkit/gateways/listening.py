@@ -57,7 +57,7 @@ class Listener:
 def listen(
     bind: str,
     *,
-    backlog: int = 1024,
+    backlog: int | None = 1024,
     unix_mode: int = 0o660,
     environ: Mapping[str, str] | None = None,
 ) -> list[Listener]:
@@ -65,7 +65,8 @@ def listen(
 
     Args:
         bind: see the module.
-        backlog: how many connections may wait to be accepted.
+        backlog: how many connections may wait to be accepted; None to bind and not
+            listen, for whoever only wants to know whether it could.
         unix_mode: permissions of a unix socket.
         environ: where systemd says what it passes; None for the process's own.
 
@@ -84,7 +85,7 @@ def listen(
     return _at_host(bind, backlog)
 
 
-def _at_host(bind: str, backlog: int) -> list[Listener]:
+def _at_host(bind: str, backlog: int | None) -> list[Listener]:
     """Listen at each address of a host; those of a family that is off are left out."""
     addresses = _resolve(bind)
     listeners: list[Listener] = []
@@ -124,7 +125,7 @@ def _resolve(bind: str) -> list[tuple[int, tuple[Any, ...]]]:
     return list(dict.fromkeys((family, address) for family, *_, address in found))
 
 
-def _tcp(family: int, address: tuple[Any, ...], backlog: int) -> socket.socket:
+def _tcp(family: int, address: tuple[Any, ...], backlog: int | None) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows: REUSEADDR would steal
@@ -134,14 +135,15 @@ def _tcp(family: int, address: tuple[Any, ...], backlog: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
-        sock.listen(backlog)
+        if backlog is not None:
+            sock.listen(backlog)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _at_path(path: str, backlog: int, mode: int) -> Listener:
+def _at_path(path: str, backlog: int | None, mode: int) -> Listener:
     bind = f"unix:{path}"
     if _AF_UNIX is None:
         raise ListenError(f"cannot listen at {bind}: this platform has no unix sockets")
@@ -157,7 +159,8 @@ def _at_path(path: str, backlog: int, mode: int) -> Listener:
         finally:
             os.umask(mask)
         os.chmod(path, mode)  # noqa: PTH101 - the path as the user gave it
-        sock.listen(backlog)
+        if backlog is not None:
+            sock.listen(backlog)
     except OSError as exc:
         sock.close()
         raise ListenError(_says(bind, exc)) from exc
