@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import Fault, HandlerkitError
-from handlerkit.gateways.hosting import reload_fault, try_bind
+from handlerkit.gateways.hosting import reload_fault
+from handlerkit.gateways.listening import close_all, listen
 from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -250,7 +251,9 @@ def _address(bind: str, unix_mode: int) -> dict[str, Any]:
     server of the same user, and it stops at a socket left by a server that died.
     It knows no host names, and listens at one address.
     """
-    addresses = try_bind(bind, unix_mode)
+    listeners = listen(bind, backlog=None)
+    addresses = [each.socket.getsockname() for each in listeners]
+    close_all(listeners)
     if bind.startswith("unix:"):
         path = Path(bind.removeprefix("unix:"))
         return {"uds": path, "uds_permissions": unix_mode}

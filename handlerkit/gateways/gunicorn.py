@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import Fault, HandlerkitError
-from handlerkit.gateways.hosting import try_bind
+from handlerkit.gateways.listening import listen
+from handlerkit.handlers.environ import process_environ
 from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ _OURS = {
     "print_config": "run: handlerkit show",
     "pythonpath": "set path in [app]",
     "raw_paste_global_conf": "set target in [app]",
+    "reuse_port": "handlerkit opens the sockets",
     "threads": "set threads in [server]",
+    "umask": "set unix_mode in [server]",
     "workers": "set workers in [server]",
     "wsgi_app": "set target in [app]",
 }
@@ -96,7 +99,6 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
         SystemExit: in a worker, at its end.
     """
     settings: dict[str, Any] = {
-        "umask": 0o777 & ~unix_mode,
         "control_socket_disable": not _wants_control(options),
         **options,
         "workers": workers,
@@ -104,9 +106,8 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
         "backlog": backlog,
         "graceful_timeout": math.ceil(graceful_timeout),
     }
-    if bind != "systemd":  # else gunicorn finds the sockets itself
-        settings["bind"] = bind.replace("fd:", "fd://", 1)
-    try_bind(bind, unix_mode)  # gunicorn would retry for five seconds, or ignore it
+    if "GUNICORN_FD" not in process_environ():  # else this is its own successor
+        settings["bind"] = _sockets(bind, backlog, unix_mode)
     arbiter = import_module("handlerkit.gateways.arbiter")
     us = os.getpid()
     try:
@@ -118,6 +119,18 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
             raise
         return 1 if exc.code else 0
     return 0
+
+
+def _sockets(bind: str, backlog: int, unix_mode: int) -> list[str]:
+    """Listen, and give the sockets as gunicorn takes them.
+
+    Its own way retries a taken port for five seconds, and where systemd passed
+    nothing, it listens at its default port.
+    """
+    listeners = listen(bind, backlog=backlog, unix_mode=unix_mode)
+    found = [each.socket.detach() for each in listeners]
+    # Those of systemd it finds by itself, and then does not remove the path.
+    return [] if bind == "systemd" else [f"fd://{number}" for number in found]
 
 
 def _wants_control(options: Mapping[str, object]) -> bool:

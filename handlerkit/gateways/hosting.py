@@ -10,7 +10,6 @@ from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from handlerkit.errors import HandlerkitError
-from handlerkit.gateways.listening import close_all, listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,24 +32,6 @@ class Hosted(Protocol):
 
     def close(self) -> None:
         """Close the plugins."""
-
-
-def try_bind(bind: str, unix_mode: int) -> list[Any]:
-    """Check that an address can be listened at; give the addresses it stands for.
-
-    The socket of a server that died is removed. Inherited sockets stay open.
-
-    Raises:
-        ListenError: the address is not to be had.
-    """
-    listeners = listen(bind, unix_mode=unix_mode)
-    addresses = [each.socket.getsockname() for each in listeners]
-    if bind == "systemd" or bind.startswith("fd:"):
-        for each in listeners:
-            each.socket.detach()
-    else:
-        close_all(listeners)
-    return addresses
 
 
 def in_child(function: Callable[[], T]) -> T:

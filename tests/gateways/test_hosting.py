@@ -1,7 +1,6 @@
 """What the application does to the process that loads it stays in a child."""
 
 import os
-import socket
 import sys
 import threading
 import time
@@ -9,8 +8,7 @@ import time
 import pytest
 
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
-from handlerkit.gateways.hosting import in_child, reload_fault, try_bind
-from handlerkit.gateways.listening import ListenError
+from handlerkit.gateways.hosting import in_child, reload_fault
 
 
 def test_a_child_gives_what_the_function_gave():
@@ -69,25 +67,3 @@ def test_a_load_that_fails_is_told():
         raise HandlerkitError("no such application")
 
     assert reload_fault(fail) == "no such application"
-
-
-def test_an_address_that_was_tried_is_free_again(tmp_path):
-    path = tmp_path / "socket"
-
-    for _ in range(2):
-        assert try_bind(f"unix:{path}", 0o600) == [str(path)]
-    assert not path.exists()
-
-
-def test_an_inherited_socket_stays_open_when_tried():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        assert try_bind(f"fd:{server.fileno()}", 0o600) == [server.getsockname()]
-        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-
-
-def test_an_address_that_is_taken_is_an_error_that_names_it():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        bind = f"127.0.0.1:{server.getsockname()[1]}"
-
-        with pytest.raises(ListenError, match=bind):
-            try_bind(bind, 0o600)
