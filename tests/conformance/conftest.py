@@ -1,0 +1,50 @@
+"""Each host is run once for all cases; the tests look at what came of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.conformance import judge
+from tests.conformance.hosts import bare_hosts, our_hosts
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("conformance")
+
+
+@pytest.fixture(scope="session")
+def ours(place):
+    """Give, by the name of a host, the faults of its cases and of the watched ones.
+
+    The log of each case is in the third place.
+    """
+    hosts = {host.name: host for host in our_hosts(place)}
+    found = {}
+
+    def faults(name):
+        if name not in found:
+            host = hosts[name]
+            host.start()
+            try:
+                found[name] = judge.run(host), judge.run_watched(host), host.logs
+            finally:
+                host.stop()
+        return found[name]
+
+    return faults
+
+
+@pytest.fixture(scope="session")
+def bare(place):
+    """Give, by host and case, the faults of the servers without handlerkit."""
+
+    def faults(host):
+        host.start()
+        try:
+            return host.name, judge.run(host)
+        finally:
+            host.stop()
+
+    with ThreadPoolExecutor(9) as pool:
+        return dict(pool.map(faults, bare_hosts(place)))

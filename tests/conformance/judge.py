@@ -1,0 +1,134 @@
+"""Compare what came with what must come."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tests.conformance.cases import CASES, Case
+from tests.conformance.hosts import Host, Seen, told
+
+PAGE = b"A server error occurred.  Please contact the administrator."
+
+
+def applies(case: Case, host: Host) -> bool:
+    if host.only is not None and not host.only & set(case.covers):
+        return False
+    return bool(case.where & host.speaks)
+
+
+def judge(case: Case, host: Host, seen: Seen) -> list[str]:
+    """Name each fault of one exchange, in few words; none: the case has passed."""
+    faults = list(seen.faults)
+    faults += _status(case, seen)
+    faults += _end(case, seen)
+    faults += _content(case, host, seen)
+    faults += told(case, seen)
+    faults += _events(case, host, seen)
+    return faults
+
+
+def _status(case: Case, seen: Seen) -> list[str]:
+    if case.status is None or case.client == "leaving":
+        return []
+    wanted = case.status if isinstance(case.status, tuple) else (case.status,)
+    found = seen.answer.status
+    if found is None and case.ends.startswith("broken"):
+        return []  # some servers drop even the head of a response that broke off
+    return [] if found in wanted else [f"status {found or 'none'}"]
+
+
+def _end(case: Case, seen: Seen) -> list[str]:
+    answer = seen.answer
+    failed = bool(answer.exit_status)
+    whole = answer.complete and not failed
+    if case.ends == "any":
+        return []
+    faults = list(answer.faults)
+    if case.ends == "broken or 500":
+        if whole and answer.status != 500:
+            faults.append("looks whole")
+        return faults
+    if case.ends == "broken":
+        return [*faults, "looks whole"] if whole else faults
+    if answer.extra:
+        faults.append(f"{len(answer.extra)} bytes after the response")
+    if not answer.complete and not faults:
+        faults.append("incomplete")
+    if answer.exit_status not in (None, case.exits):
+        faults.append(f"exit status {answer.exit_status}")
+    return faults
+
+
+def _content(case: Case, host: Host, seen: Seen) -> list[str]:
+    answer = seen.answer
+    faults = []
+    for name, value in case.has.items():
+        found = "|".join(answer.values(name))
+        if found != value:
+            faults.append(f"{name}: {found or 'none'}")
+    faults += [f"{name} is there" for name in case.lacks if answer.values(name)]
+    if case.text is not None and not _matches(case, answer.body):
+        faults.append(f"body {_short(answer.body)}")
+    if case.framings and answer.framing not in (*case.framings, "exit"):
+        faults.append(f"framed by {answer.framing or 'nothing'}")
+    if b"private" in answer.body + answer.extra:
+        faults.append("the error is shown to the client")
+    page = host.ours and case.ends == "whole" and answer.status == 500
+    if page and case.status == 500 and answer.body != PAGE:
+        faults.append(f"the page is {_short(answer.body)}")
+    return faults
+
+
+def _matches(case: Case, body: bytes) -> bool:
+    """Say whether a body is right; a variable may be shown in more than one way."""
+    assert case.text is not None
+    return body == case.text or (
+        case.path.endswith("/variable") and body in case.text.split(b"|")
+    )
+
+
+def _short(body: bytes) -> str:
+    return repr(body[:40]) if len(body) <= 40 else f"of {len(body)} bytes"
+
+
+def _events(case: Case, host: Host, seen: Seen) -> list[str]:
+    faults = []
+    for name, wanted in case.events.items():
+        found = seen.events.get(name, [])
+        if found == wanted or (wanted == ["early|ended"] and len(found) == 1):
+            continue
+        faults.append(
+            f"{name} {len(found)} times" if len(found) != 1 else f"{name}: {found[0]}"
+        )
+    if host.ours:
+        found = seen.events.get("outcome", [])
+        ended = found[0] if found else None
+        if len(found) > 1 or ended not in case.outcome():
+            faults.append(f"request_finished: {found}")
+    return faults
+
+
+def run(host: Host, cases: Iterable[Case] = CASES) -> dict[str, list[str]]:
+    """Run every case that applies on a started host; give the faults of each."""
+    found = {}
+    for case in cases:
+        if applies(case, host):
+            seen = host.ask(case)
+            found[case.id] = judge(case, host, seen)
+            host.logs[case.id] = seen.log[-3000:]
+    return found
+
+
+def run_watched(host: Host) -> dict[str, list[str]]:
+    """Run what obeys PEP 3333 again, with `wsgiref.validate` around application.
+
+    Inside an engine it is around handlerkit too. What it has to say it writes to
+    the log, or raises into the application.
+    """
+    start = len(host.log())
+    proper = (case for case in CASES if case.proper)
+    faults = run(host, (replace(c, path=f"/validated{c.path}") for c in proper))
+    words = re.findall(
+        r".*(?:AssertionError|WSGIWarning|garbage coll).*", host.log(start)
+    )
+    return {**faults, "the log": words}

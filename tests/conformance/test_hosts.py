@@ -1,0 +1,60 @@
+"""handlerkit gives the answer that the table demands, whatever carries it."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.cases import CASES
+from tests.conformance.exceptions import EXCEPTIONS, excepted
+from tests.conformance.hosts import our_hosts
+from tests.conformance.judge import applies
+
+# A host starts, and runs all its cases, in the first test that asks for it.
+pytestmark = pytest.mark.timeout(300)
+
+HOSTS = our_hosts(Path())
+NAMES = [host.name for host in HOSTS]
+PAIRS = [
+    (host.name, case.id) for host in HOSTS for case in CASES if applies(case, host)
+]
+BY_ID = {case.id: case for case in CASES}
+
+
+@pytest.mark.parametrize(("host", "case"), PAIRS)
+def test_the_answer_is_the_expected_one(ours, host, case):
+    results, _, logs = ours(host)
+    faults = results[case]
+    row = excepted(host, case)
+
+    if row is None:
+        assert faults == [], f"{BY_ID[case].promise}\n{logs[case]}"
+    else:
+        assert any(fault.startswith(row.fault) for fault in faults), row.reason
+
+
+@pytest.mark.parametrize("host", NAMES)
+def test_the_validator_of_wsgiref_finds_nothing(ours, host):
+    faults = ours(host)[1]
+
+    assert {c: f for c, f in faults.items() if f and not unwatched(host, c)} == {}
+
+
+def unwatched(host, case):
+    """The validator wraps the write() that granian has not, as if it were there."""
+    missing = host == "granian" and case in ("write-callable", "write-only")
+    return missing or excepted(host, case) is not None
+
+
+def test_at_most_one_case_in_ten_is_excepted_on_a_host():
+    run = Counter(host for host, _ in PAIRS)
+    excused = Counter(row.host for row in EXCEPTIONS)
+
+    assert [host for host in NAMES if excused[host] * 10 > run[host]] == []
+
+
+def test_each_exception_names_a_host_and_a_case_of_the_suite_once():
+    rows = [(row.host, row.case) for row in EXCEPTIONS]
+
+    assert len(set(rows)) == len(rows)
+    assert set(rows) <= set(PAIRS)
