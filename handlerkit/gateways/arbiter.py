@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from gunicorn.app.base import BaseApplication
@@ -73,6 +74,11 @@ class HostedApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has 
 
 class CheckedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """An arbiter that keeps its workers where new ones could not load."""
+
+    def __init__(self, app: HostedApplication) -> None:
+        super().__init__(app)
+        # What USR2 runs again; sys.argv, which gunicorn takes, has no "-m handlerkit".
+        self.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]
 
     def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's
         """Stop, also where one worker more is found to have failed meanwhile."""

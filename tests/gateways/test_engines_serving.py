@@ -242,6 +242,20 @@ def test_a_hangup_with_a_mistake_is_refused_and_the_workers_stay(shop, engine):
     assert serving.stop() == 0
 
 
+@pytest.mark.parametrize("transport", ["tcp", "unix"])
+def test_gunicorn_hands_over_to_its_successor(shop, transport):
+    """USR2 starts a second arbiter on the same sockets, TERM ends the first."""
+    serving = shop(GUNICORN, transport)
+    first = fields(serving.request())["pid"]
+
+    serving.signal(signal.SIGUSR2)
+    serving.wait_until(lambda: serving.log.count("Booting worker") == 2)
+    code = serving.stop()
+
+    assert code == 0
+    assert fields(serving.request())["pid"] != first
+
+
 def test_a_worker_that_dies_is_replaced(shop, engine):
     serving = shop(engine)
     before = fields(serving.request())["pid"]
