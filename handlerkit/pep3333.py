@@ -38,6 +38,9 @@ HAS_DATE = 2
 HAS_SERVER = 4
 _MARKS = {"content-length": HAS_LENGTH, "date": HAS_DATE, "server": HAS_SERVER}
 
+# A length of more digits is no length; int() itself takes no more under every limit.
+_DIGITS = 640
+
 # Names and statuses are few: each is checked once, and remembered up to this many.
 _REMEMBERED = 512
 _known_names: dict[str, int] = {}
@@ -85,7 +88,7 @@ def check_status(status: str) -> bool:
         raise AssertionError("Status message must have a space after code")
     if not status[:3].isascii() or status[0] == "0":
         raise ApplicationError(f"the status must begin with 100 to 999: {status!r}")
-    _check_text("the status", status)
+    check_text("the status", status)
     bodiless = is_bodiless(status)
     if len(_known_statuses) < _REMEMBERED:
         _known_statuses[status] = bodiless
@@ -112,31 +115,35 @@ def check_headers(headers: list[tuple[str, str]]) -> tuple[int, int | None]:
             mark = _known_names[name]
         except (KeyError, TypeError):
             mark = _check_name(name, value)
-        if type(value) is not str:
-            raise AssertionError(f"Header value must be of type str (got {value!r})")
-        if not value.isprintable() or not value.isascii():
-            _check_text(f"header {name}", value)
+        if type(value) is not str or type(name) is not str:
+            raise _no_text(name, value)
         if mark:
+            marks |= mark
             if mark == HAS_LENGTH:
                 if length is not None:
                     raise ApplicationError("more than one Content-Length header")
                 length = parse_content_length(value)
-            marks |= mark
+                continue
+        if not value.isprintable() or not value.isascii():
+            check_text(f"header {name}", value)
     return marks, length
 
 
-def marks(names: list[str]) -> int:
-    """Give the marks of header names that an override may have changed."""
-    found = 0
-    for name in names:
-        found |= _MARKS.get(name.lower(), 0)
-    return found
+def check_cleaned(headers: list[tuple[str, str]]) -> tuple[int, int | None]:
+    """As `check_headers`, after an override that may set headers of the connection."""
+    ours = []
+    for name, value in headers:
+        if str(name).lower() in _HOP_BY_HOP:
+            check_text(f"header {name}", value)
+        else:
+            ours.append((name, value))
+    return check_headers(ours)
 
 
 def _check_name(name: str, value: object) -> int:
     """Refuse a bad header name; give the mark that it leaves."""
     if type(name) is not str:
-        raise AssertionError(f"Header name must be of type str (got {name!r})")
+        raise _no_text(name, value)
     if not name or not _TOKEN.issuperset(name):
         raise ApplicationError(f"a header name must be a token (RFC 9110): {name!r}")
     lower = name.lower()
@@ -148,7 +155,17 @@ def _check_name(name: str, value: object) -> int:
     return mark
 
 
-def _check_text(what: str, text: str) -> None:
+def _no_text(name: object, value: object) -> AssertionError:
+    what, found = ("value", value) if type(name) is str else ("name", name)
+    return AssertionError(f"Header {what} must be of type str (got {found!r})")
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse what must not go into a head.
+
+    Raises:
+        ApplicationError: control characters, or characters beyond latin-1.
+    """
     for character in text:
         if (character < " " and character != "\t") or character == "\x7f":
             raise ApplicationError(f"{what} has a control character: {text!r}")
@@ -162,7 +179,7 @@ def parse_content_length(value: str) -> int:
     Raises:
         ApplicationError: it is not a row of digits.
     """
-    if value.isascii() and value.isdigit():
+    if value.isascii() and value.isdigit() and len(value) <= _DIGITS:
         return int(value)
     raise ApplicationError(f"Content-Length must be digits: {value!r}")
 
@@ -173,7 +190,7 @@ def request_length(value: str) -> int:
     Raises:
         RequestError: it is not a row of digits.
     """
-    if value.isascii() and value.isdigit():
+    if value.isascii() and value.isdigit() and len(value) <= _DIGITS:
         return int(value)
     raise RequestError(f"CONTENT_LENGTH must be digits: {value!r}")
 
@@ -198,7 +215,7 @@ class Headers(list):  # type: ignore[type-arg]  # of pairs, but asked by name
 
     def __setitem__(self, name: str, value: str) -> None:  # type: ignore[override]
         del self[name]
-        self.append((name, value))
+        self.append((_checked(name), _checked(value)))
 
     def __delitem__(self, name: str) -> None:  # type: ignore[override]
         name = name.lower()
@@ -250,21 +267,24 @@ class Headers(list):  # type: ignore[type-arg]  # of pairs, but asked by name
         """Add a header unless there is one of that name; give the value in force."""
         found = self.get(name)
         if found is None:
-            self.append((name, value))
+            self.append((_checked(name), _checked(value)))
             return value
         return found
 
-    def add_header(self, name: str, value: str | None, /, **params: str | None) -> None:
+    def add_header(self, _name: str, _value: str | None, **_params: str | None) -> None:
         """Add a header with parameters: ``add_header("X", "a", b="c")``."""
-        parts = [] if value is None else [value]
-        for key, param in params.items():
-            key = key.replace("_", "-")  # noqa: PLW2901 - Python has no dashes
-            parts.append(key if param is None else f"{key}={_quoted(param)}")
-        self.append((name, "; ".join(parts)))
+        parts = [] if _value is None else [_checked(_value)]
+        for name, value in _params.items():
+            key = name.replace("_", "-")  # Python has no dashes
+            parts.append(f'{key}="{_escaped(value)}"' if value else key)
+        self.append((_checked(_name), "; ".join(parts)))
 
 
-def _quoted(value: str) -> str:
-    if not value:
-        return ""
-    escaped = value.replace("\\", "\\\\").replace('"', r"\"")
-    return f'"{escaped}"'
+def _checked(text: str) -> str:
+    if type(text) is str:
+        return text
+    raise AssertionError(f"Header names/values must be of type str (got {text!r})")
+
+
+def _escaped(value: str) -> str:
+    return _checked(value).replace("\\", "\\\\").replace('"', r"\"")

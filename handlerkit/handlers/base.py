@@ -12,7 +12,7 @@ from wsgiref.util import FileWrapper
 
 from handlerkit import pep3333
 from handlerkit.errors import ApplicationError, PluginError
-from handlerkit.handlers.environ import process_environ
+from handlerkit.handlers.environ import process_environ, without_headers
 from handlerkit.handlers.input import NOTHING, BoundedInput
 from handlerkit.handlers.response import DISCONNECTS, Response
 
@@ -49,8 +49,17 @@ _STEPS = frozenset(
 # What `_reset` puts back to the class's own.
 _EXCHANGE = (
     *("_bodiless", "_chunked", "_full", "_held", "_length", "_marks"),
-    *("_concluded", "_erred", "_fatal", "_first_byte", "_gone", "_handed", "_plain"),
-    *("ended", "error_status", "report"),
+    *(
+        "_answered",
+        "_concluded",
+        "_erred",
+        "_fatal",
+        "_first_byte",
+        "_gone",
+        "_handed",
+        "_plain",
+    ),
+    *("_kept_status", "_protocol", "_refused", "ended", "report"),
 )
 
 
@@ -80,6 +89,9 @@ class BaseHandler(Response):
             str(getattr(getattr(cls, step), "__module__", "")).startswith(__package__)
             for step in _STEPS
         )
+        process = cls.__dict__.get("os_environ", {})
+        if any(name.startswith("HTTP_") for name in process):
+            cls.os_environ = without_headers(process)
 
     def run(self, application: WSGIApplication) -> Any:
         """Serve one exchange; afterwards `ended` says how it went.
@@ -99,7 +111,10 @@ class BaseHandler(Response):
         except BaseException as exc:  # noqa: BLE001 - the page first, then it passes
             fatal = self._recover(exc)
         if fatal is not None or self._fatal is not None:
-            self._pass_on(fatal)
+            try:
+                self._pass_on(fatal)
+            finally:
+                del fatal
 
     def _begin(self) -> None:
         self.setup_environ()
@@ -132,7 +147,7 @@ class BaseHandler(Response):
         """Make good what a front may have left out of environ, or let in."""
         env = self.environ
         env.pop("HTTP_PROXY", None)
-        env.setdefault("SERVER_PROTOCOL", "HTTP/1.0")
+        self._protocol = env.setdefault("SERVER_PROTOCOL", "HTTP/1.0")
         self._head_only = env.get("REQUEST_METHOD") == "HEAD"
         if env.get("wsgi.input_terminated"):
             return
@@ -140,13 +155,9 @@ class BaseHandler(Response):
         length = pep3333.request_length(text) if text else 0
         if length:
             env["wsgi.input"] = BoundedInput(env["wsgi.input"], length)
-        elif text or not self._input_ends():
+        else:
             env["wsgi.input"] = NOTHING
         env["wsgi.input_terminated"] = True
-
-    def _input_ends(self) -> bool:
-        """Say whether a body without CONTENT_LENGTH ends with its stream."""
-        return False
 
     def get_scheme(self) -> str:
         """Give ``wsgi.url_scheme``: the hook's answer, else by HTTPS in environ.
@@ -202,12 +213,15 @@ class BaseHandler(Response):
             return False
         self._sending_file = True
         try:
-            return bool(self.sendfile())
+            sent = bool(self.sendfile())
         except DISCONNECTS as exc:
             self._gone = exc
             raise
         finally:
             self._sending_file = False
+        if sent and not self.headers_sent:
+            raise PluginError("sendfile answered True, but has sent no headers")
+        return sent
 
     def sendfile(self) -> bool:
         """Send the file in `result` by a means of the platform, if there is one.
@@ -224,10 +238,7 @@ class BaseHandler(Response):
             self._close_result()
             self._conclude()
         finally:
-            self.result = self.headers = self.status = None
-            self.environ = None
-            self.bytes_sent = 0
-            self.headers_sent = False
+            self._clear()
 
     def result_is_file(self) -> bool:
         """Say whether the application returned a `wsgi_file_wrapper`."""
@@ -236,6 +247,7 @@ class BaseHandler(Response):
 
     def _reset(self) -> None:
         """Forget the exchange before this one, where a handler is used again."""
+        self._clear()
         for name in _EXCHANGE:
             self.__dict__.pop(name, None)
 

@@ -28,10 +28,13 @@ class CGIHandler(BaseCGIHandler):
             multiprocess=True,
         )
 
-    def _input_ends(self) -> bool:
-        """Apache sends a chunked request decoded, without length, to end of file."""
-        coding = self.environ.get("HTTP_TRANSFER_ENCODING", "")
-        return bool(coding.lower() == "chunked")
+    def _bound_input(self) -> None:
+        """Apache gives a chunked body decoded, without length, to end of file."""
+        env = self.environ
+        coding = env.get("HTTP_TRANSFER_ENCODING", "")
+        if coding.lower() == "chunked" and not env.get("CONTENT_LENGTH"):
+            env["wsgi.input_terminated"] = True
+        super()._bound_input()
 
 
 class IISCGIHandler(CGIHandler):

@@ -65,7 +65,12 @@ def _windows_recoding(software: str, encoding: str) -> tuple[str, str] | None:
 
 def process_environ() -> dict[str, str]:
     """Give the process environment without what would pose as a request header."""
-    return {k: v for k, v in read_environ().items() if not k.startswith("HTTP_")}
+    return without_headers(read_environ())
+
+
+def without_headers(environ: dict[str, str]) -> dict[str, str]:
+    """Copy variables without those that would pose as request headers."""
+    return {k: v for k, v in environ.items() if not k.startswith("HTTP_")}
 
 
 def leaked_environ() -> dict[str, str]:

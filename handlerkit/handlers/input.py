@@ -92,15 +92,16 @@ class BoundedInput:
 
     def _block(self, size: int) -> bytes:
         """Read once from the stream, never past the end of the body."""
-        if self._left is None:
-            return self._stream.read(size)
-        size = min(size, self._left)
-        if not size:
-            return b""
+        if self._left is not None:
+            size = min(size, self._left)
+            if not size:
+                return b""
         try:
             block = self._stream.read(size)
         except OSError as exc:
             raise ClientDisconnected(f"reading the request body: {exc}") from exc
+        if self._left is None:
+            return block
         if not block:
             raise ClientDisconnected(
                 f"the request body ended {self._left} bytes before its CONTENT_LENGTH"

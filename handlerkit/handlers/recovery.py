@@ -55,10 +55,20 @@ class Recovery:
     _gone: BaseException | None = None
     _handed: BaseException | None = None
     _fatal: BaseException | None = None
+    _answered = False
     _erred = False
+    _full = False
     _plain = False
     _concluded = False
     _closed: object = None
+    _handling = False
+    _kept_status: str | None = None
+    _refused = False
+
+    # Of the request, as it came: the application may change its environ.
+    _head_only = False
+    _protocol = ""
+
     _started: tuple[float, float] | None = None
     _first_byte: float | None = None
 
@@ -69,18 +79,32 @@ class Recovery:
         """
         if exc is self._gone or isinstance(exc, ClientDisconnected):
             self.ended = "disconnected"
-            self._close_result()
-            self._conclude()
+            self._end()
             return None
-        if self.environ is None:
-            self.environ = {}
-        self.environ.setdefault("SERVER_PROTOCOL", "HTTP/1.0")
+        self._recall_request()
+        self._handling = False
         try:
             self.handle_error()
+            if not self._handling and self.ended is None:  # an override dropped it
+                self.ended = "aborted"
+                self._end()
         except BaseException as again:  # noqa: BLE001 - an override's last word
-            self.close()
+            self._erred = True
+            self._give_up(again)
             return again
         return None if isinstance(exc, Exception) else exc
+
+    def _recall_request(self) -> None:
+        """See to it that there is an environ to answer by, however early it failed."""
+        if self.environ is None:
+            self.environ = {}
+            try:
+                self.add_cgi_vars()
+            except BaseException as exc:  # noqa: BLE001 - answer all the same
+                self._note_fatal(exc)
+        if not self._protocol:  # it failed before _bound_input
+            self._protocol = self.environ.setdefault("SERVER_PROTOCOL", "HTTP/1.0")
+            self._head_only = self.environ.get("REQUEST_METHOD") == "HEAD"
 
     def _pass_on(self, fatal: BaseException | None) -> None:
         """Raise what must not be swallowed, now that the exchange has ended."""
@@ -94,22 +118,26 @@ class Recovery:
 
     def handle_error(self) -> None:
         """Report the current exception, and answer it if nothing is out yet."""
+        self._handling = True
         _, exc, _ = exc_info = sys.exc_info()
         if exc is None or exc_info[0] is None:
             raise RuntimeError("handle_error() is for use while handling an exception")
         refused = isinstance(exc, RequestError)
         if isinstance(exc, RequestError):
+            self._kept_status = self.__dict__.get("error_status")
+            self._refused = True
             self.error_status = exc.status
         self._report((exc_info[0], exc, exc_info[2]), log=not refused)
+        if self._concluded:  # an override of close() failed, or came too early
+            self.ended = "error"
         if self._gone is not None:
             self.ended = "disconnected"
-        elif not self.headers_sent:
+        elif not self.headers_sent and not self._answered:
             self._answer_error()
             return
-        else:
+        elif not self._concluded:
             self.ended = "aborted"
-        self._close_result()
-        self._conclude()
+        self._end()
 
     def _answer_error(self) -> None:
         """Send the error page; if that fails too, the last resort."""
@@ -122,17 +150,23 @@ class Recovery:
             self._page_failed(exc)
 
     def _page_failed(self, exc: BaseException) -> None:
-        if exc is self._gone:
-            self.ended = "disconnected"
-        else:
+        if exc is not self._gone:
             self._note_fatal(exc)
             self._report((type(exc), exc, exc.__traceback__))
-            if not self.headers_sent:
-                self._last_resort()
-                return
+        self._give_up(exc)
+
+    def _give_up(self, exc: BaseException) -> None:
+        """End an exchange whose error page has failed with ``exc``."""
+        if self.ended is not None:
+            self._abandon()
+        elif exc is self._gone:
+            self.ended = "disconnected"
+            self._abandon()
+        elif self.headers_sent:
             self.ended = "aborted"
-        self._close_result()
-        self._conclude()
+            self._abandon()
+        else:
+            self._last_resort()
 
     def _last_resort(self) -> None:
         """Send a page that asks no plugin, no override of its text, no setting."""
@@ -144,8 +178,36 @@ class Recovery:
             self.result = [_LAST_BODY]
             self.finish_response()
         except BaseException as exc:  # noqa: BLE001 - nothing is left to try
-            self.ended = "disconnected" if exc is self._gone else "aborted"
-            self._conclude()
+            if exc is self._gone:
+                self.ended = "disconnected"
+            else:
+                self.ended = "aborted"
+                self._note_fatal(exc)
+                self._write_error(exc)
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Close an exchange whose error page failed, too; never raises."""
+        try:
+            # An override may take for granted that there is a status by now.
+            if self.status is not None:
+                self.close()
+        except BaseException as exc:  # noqa: BLE001 - the exchange has ended already
+            self._note_fatal(exc)
+            self._report((type(exc), exc, exc.__traceback__))
+        self._end()
+        self._clear()
+
+    def _end(self) -> None:
+        """End an exchange that broke off; its state stays, as in wsgiref."""
+        self._close_result()
+        self._conclude()
+
+    def _clear(self) -> None:
+        """Forget the state of the exchange."""
+        self.result = self.headers = self.status = self.environ = self._closed = None
+        self.bytes_sent = 0
+        self.headers_sent = False
 
     def error_output(
         self, environ: dict[str, Any], start_response: Callable[..., object]
@@ -172,6 +234,7 @@ class Recovery:
         """Forget a start_response that nothing was sent of."""
         if not self.headers_sent:
             self.status = self.headers = None
+            self._full = False
 
     def log_exception(self, exc_info: ExcInfo) -> None:
         """Log an exception: the hooks do, else its traceback goes to wsgi.errors."""
@@ -188,7 +251,8 @@ class Recovery:
 
     def _report_handed(self, exc_info: ExcInfo) -> None:
         """Report what an application hands to start_response, unless it was ours."""
-        if not self._plain and exc_info[1] is not self._handed:
+        exc: BaseException | None = exc_info[1]
+        if exc is not None and exc is not self._handed and not self._plain:
             self._report(exc_info)
 
     def _report_fault(self, message: str) -> None:
@@ -204,9 +268,13 @@ class Recovery:
             return
         self._erred = True
         self._handed = exc_info[1]
-        try:
-            if self.make_report is not None:
+        self.report = None
+        if self.make_report is not None:
+            try:
                 self.report = self.make_report(exc_info, self.traceback_limit)
+            except BaseException as failure:  # noqa: BLE001 - log without a report
+                self.plugin_failed("log_exception", "make_report", failure)
+        try:
             if log:
                 self.log_exception(exc_info)
         except BaseException as failure:  # noqa: BLE001 - reporting changes nothing
@@ -247,11 +315,10 @@ class Recovery:
         if result is None or result is self._closed:
             return
         self._closed = result
-        close = getattr(result, "close", None)
-        if close is None:
-            return
         try:
-            close()
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
         except BaseException as exc:  # noqa: BLE001 - must mask nothing
             self._note_fatal(exc)
             self._report((type(exc), exc, exc.__traceback__))
@@ -261,16 +328,21 @@ class Recovery:
         if self._concluded:
             return
         self._concluded = True
+        self._answered = self.headers_sent
         if self.ended is None:
             if self._gone is not None:
                 self.ended = "disconnected"
             else:
                 self.ended = "error" if self._erred else "ok"
-        self._handed = None
-        self._closed = None
         hook = self.plan.request_finished
         if hook is not None:
             hook(self, self._outcome())
+        # Nothing may go on holding the exception, and with it all its frames.
+        self._handed = self._gone = self.report = None
+        if self._refused:
+            del self.error_status
+            if self._kept_status is not None:
+                self.error_status = self._kept_status
 
     def _outcome(self) -> Outcome:
         started, tick = self._started or (0.0, perf_counter())
@@ -301,6 +373,12 @@ class Recovery:
 
         def get_stderr(self) -> Any:
             """Give wsgi.errors."""
+
+        def add_cgi_vars(self) -> None:
+            """Put the CGI variables into environ."""
+
+        def result_is_file(self) -> bool:
+            """Say whether the result is a file."""
 
         def close(self) -> None:
             """End the exchange."""

@@ -47,12 +47,10 @@ class Response(Recovery):
     # nobody asks, so no Connection header is written.
     keep_alive: bool | None = None
 
-    _head_only = False
     _bodiless = False
     _length: int | None = None
     _chunked = False
     _sending_file = False
-    _full = False
     _marks = 0
     _held: bytes | None = None
 
@@ -66,13 +64,16 @@ class Response(Recovery):
         if exc_info:
             self._report_handed(exc_info)
             if self.headers_sent:
-                raise exc_info[1].with_traceback(exc_info[2])
+                try:
+                    raise exc_info[1].with_traceback(exc_info[2])
+                finally:
+                    exc_info = None  # it would refer to itself through this frame
         elif self.headers is not None:
             raise AssertionError("Headers already set!")
         if type(status) is not str:
             status = self._convert_string_type(status, "Status")
         if type(headers) is not list:
-            raise TypeError("Headers should be a list of header name/value tuples")
+            raise TypeError("Headers must be a list of name/value tuples")
         bodiless = check_status(status)
         self._marks, self._length = check_headers(headers)
         self.status = status
@@ -108,9 +109,10 @@ class Response(Recovery):
         else:
             self.bytes_sent = len(data)
             self._held = b""
-            self.send_headers()
-            head = self._held
-            self._held = None
+            try:
+                self.send_headers()
+            finally:
+                head, self._held = self._held, None
             data = head + self._framed(data) if head else self._framed(data)
         try:
             if data:
@@ -140,6 +142,8 @@ class Response(Recovery):
         self.bytes_sent = length
         if not self._full:
             self._full = True
+            if self.result_is_file():  # of which the length says how much to send
+                return data
             self._report_fault(
                 f"the body is longer than its Content-Length of {length} bytes"
             )
@@ -208,18 +212,29 @@ class Response(Recovery):
                 self.set_content_length()
         else:
             self.cleanup_headers()
-            self._marks = pep3333.marks(self.headers.keys())
+            self._marks, length = pep3333.check_cleaned(self.headers.items())
+            if not self._bodiless:
+                self._length = length
         if self.http_version != "1.0" or self.keep_alive is not None:
             self._frame()
 
     def _ask_hooks(self, enrich: Callable[..., object]) -> None:
         """Let hooks change the headers; hold what they leave to the same rules."""
-        headers = self.headers.items()
+        own = self.headers
+        before = own.items()
+        headers = before.copy()
         enrich(self, self.status, headers)
-        self._marks, length = check_headers(headers)
-        if not self._bodiless:
-            self._length = length
+        if headers[: len(before)] == before:  # most add, if they change anything
+            added = headers[len(before) :]
+            marks, length = check_headers(added)
+            if length is None and type(own) is Headers:
+                self._marks |= marks
+                own.extend(added)
+                return
+        self._marks, self._length = check_headers(headers)
         self.headers = self.headers_class(headers)
+        if self._bodiless:
+            self._forgo_length(str(self.status))
 
     def _put(self, data: bytes) -> None:
         """Send a part of the head, or hold it for `write` to send with the body."""
@@ -248,7 +263,7 @@ class Response(Recovery):
                 self._length = self.bytes_sent
             elif not self._head_only or not self.bytes_sent:
                 return
-            self.headers.setdefault("Content-Length", str(self.bytes_sent))
+            self.headers["Content-Length"] = str(self.bytes_sent)
             self._marks |= HAS_LENGTH
 
     def _frame(self) -> None:
@@ -256,32 +271,39 @@ class Response(Recovery):
         if not self.origin_server:
             return
         headers = self.headers
-        current = self.environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-        framed = self._bodiless or self._marks & HAS_LENGTH
-        if not framed and "Transfer-Encoding" not in headers:
-            self._chunked = (
-                current and self.http_version == "1.1" and not self._sending_file
-            )
-            if self._chunked:
-                headers["Transfer-Encoding"] = "chunked"
-            elif self.keep_alive:
-                self.keep_alive = False
-        if self.keep_alive is None or "Connection" in headers:
+        current = self._protocol == "HTTP/1.1"
+        framed = bool(self._bodiless or self._marks & HAS_LENGTH)
+        self._chunked = (
+            current
+            and not framed
+            and self.http_version == "1.1"
+            and not self._sending_file
+            and "Transfer-Encoding" not in headers
+        )
+        if self._chunked:
+            headers["Transfer-Encoding"] = "chunked"
+        elif self.keep_alive and not framed:
+            self.keep_alive = False
+        if self.keep_alive is None:
             return
-        if not self.keep_alive:
+        if "Connection" in headers:  # by an override of cleanup_headers
+            self.keep_alive = self.keep_alive and headers["Connection"] != "close"
+        elif not self.keep_alive:
             headers["Connection"] = "close"
         elif not current:
             headers["Connection"] = "keep-alive"
 
     def send_preamble(self) -> None:
         """Send status line, Date and Server, or the Status header of CGI."""
-        self._put(self._preamble().encode("iso-8859-1"))
+        if not self.origin_server or self.client_is_modern():
+            self._put(self._preamble().encode("iso-8859-1"))
 
     def _preamble(self) -> str:
         if not self.origin_server:
             return f"Status: {self.status}\r\n"
         date = "" if self._marks & HAS_DATE else pep3333.date_line(time())
-        if self.server_software and not self._marks & HAS_SERVER:
+        if self.server_software and not self._marks & HAS_SERVER and not self._plain:
+            pep3333.check_text("server_software", self.server_software)
             date = f"{date}Server: {self.server_software}\r\n"
         return f"HTTP/{self.http_version} {self.status}\r\n{date}"
 
@@ -308,7 +330,9 @@ class Response(Recovery):
 
     def client_is_modern(self) -> bool:
         """Say whether the client knows of status and headers (not HTTP/0.9)."""
-        return bool(self.environ["SERVER_PROTOCOL"].upper() != "HTTP/0.9")
+        # The application may have changed its environ by now.
+        protocol = self._protocol or self.environ["SERVER_PROTOCOL"]
+        return bool(protocol.upper() != "HTTP/0.9")
 
     def _write(self, data: bytes) -> None:
         """Send bytes, or buffer them."""

@@ -6,6 +6,9 @@ from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.response import DISCONNECTS
 from handlerkit.pep3333 import Headers, head_lines
 
+# Others, HTTP/0.9 in any letters among them, go step by step.
+_MODERN = ("HTTP/1.1", "HTTP/1.0", "HTTP/2.0")
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -44,7 +47,7 @@ class SimpleHandler(BaseHandler):
         plan = self.plan
         base = self.base_env
         process = self.os_environ
-        env: dict[str, Any] = {**process, **base} if process else base.copy()
+        env: dict[str, Any] = {**process, **base} if process else {**base}
         self.environ = env
         if plan.add_cgi_vars is not None:
             plan.add_cgi_vars(self, env)
@@ -81,7 +84,7 @@ class SimpleHandler(BaseHandler):
             or type(headers) is not Headers
             or self._bodiless
             or self.headers_sent
-            or self.environ["SERVER_PROTOCOL"] == "HTTP/0.9"
+            or self._protocol not in _MODERN
         ):
             self.finish_response()
             return
@@ -142,6 +145,8 @@ class SimpleHandler(BaseHandler):
         )
         while data := data[written:]:
             written = self.stdout.write(data)
+            if written is None:
+                break
 
     def _flush(self) -> None:
         self.stdout.flush()
