@@ -62,6 +62,8 @@ _LIMITS = {
     "url_parsing": "must be a URL",
     "url_scheme": "must be a URL with scheme {expected_schemes}",
 }
+# What pydantic adds to the location where a key is at fault.
+_KEY = "[key]"
 _SHOWN = 60
 # So many characters of a secret in a row, in a message, give it away.
 _LEAK = 4
@@ -94,10 +96,11 @@ def from_pydantic(
 class _Complaint:
     """One of pydantic's errors, its location as a TOML path.
 
-    ``of_union``: pydantic put the name of a union's member into the location.
+    ``of_union``: pydantic put the name of a union's member into the location;
+    ``on_key``: it is the last key that is at fault, not what it holds.
     """
 
-    __slots__ = ("context", "kind", "message", "of_union", "path", "value")
+    __slots__ = ("context", "kind", "message", "of_union", "on_key", "path", "value")
 
     def __init__(
         self, details: ErrorDetails, data: Mapping[str, Any], path: TomlPath
@@ -118,13 +121,14 @@ class _Complaint:
                 continue
             path = (*path, part)
         self.path = path
+        self.on_key = location[-1:] == (_KEY,)
+        if self.on_key:
+            self.value = path[-1]
 
     @property
     def code(self) -> str:
         if self.kind in CODES:
             return self.kind
-        if self.kind == "missing":
-            return "HK202"
         return "HK203" if _expected_type(self.kind) else "HK204"
 
 
@@ -145,15 +149,17 @@ def _fault(
     subject = _subject(first.path)
     if words == "must be a table":
         subject = f"[{dotted(first.path)}]"
+    secret = _within(first.path, resolver.values)
+    hint = ""
     if not words.startswith("must "):
         text = words if first.path == start else f"{subject}: {words}"
-        return Fault(first.code, text, path=first.path)
-    secret = _within(first.path, resolver.values)
-    if secret:
+    elif secret:
         text = f"{subject} {words}, got the value of {resolver.references[secret]}"
-        return Fault(first.code, text, path=first.path)
-    text = f"{subject} {words}, got {show_value(first.value)}"
-    return Fault(first.code, text, path=first.path, hint=_hint(first))
+    else:
+        text = f"{subject} {words}, got {show_value(first.value)}"
+        hint = _hint(first)
+    on = "key" if first.on_key else "value"
+    return Fault(first.code, text, path=first.path, hint=hint, on=on)
 
 
 def _demand(complaint: _Complaint, resolver: Resolver) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import AnyUrl, BaseModel, SecretBytes, SecretStr, ValidationError
-from pydantic_core import MultiHostUrl, PydanticSerializationError, Url, to_json
+from pydantic_core import MultiHostUrl, Url, to_json
 
 from handlerkit.config.faults import from_pydantic
 from handlerkit.config.model import Config, PluginEntry
@@ -14,7 +14,7 @@ from handlerkit.config.names import check_names
 from handlerkit.config.objects import load_object, said
 from handlerkit.config.record import Record
 from handlerkit.config.references import Resolver, fields
-from handlerkit.config.writing import dotted
+from handlerkit.config.writing import dotted, is_toml
 from handlerkit.errors import Fault
 
 if TYPE_CHECKING:
@@ -104,13 +104,13 @@ def _model(
 def _validated(model: type[BaseModel], data: Mapping[str, Any]) -> BaseModel:
     """Validate as JSON would be: exact about types, yet a path may be a string.
 
-    Unknown keys are errors unless the model itself says what they are.
+    Unknown keys are errors unless the model itself says what they are. A mapping of
+    Python may hold what no file can: that is left to the model.
     """
     extra = None if "extra" in model.model_config else "forbid"
-    try:
-        text = to_json(data, inf_nan_mode="constants")
-    except PydanticSerializationError:
+    if not is_toml(data):
         return model.model_validate(data, extra=extra)  # type: ignore[arg-type]
+    text = to_json(data, inf_nan_mode="constants")
     return model.model_validate_json(text, strict=True, extra=extra)  # type: ignore[arg-type]
 
 

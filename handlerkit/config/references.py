@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel
 
 from handlerkit.config.grammar import closest
 from handlerkit.config.sources import read_value
+from handlerkit.config.writing import is_toml
 from handlerkit.errors import Fault
 
 if TYPE_CHECKING:
@@ -89,8 +91,7 @@ class Resolver:
         if not source or not isinstance(name, str) or not name:
             return self._malformed(value, path)
         if "env" in value:
-            text = self.document.environ.get(name, value.get("default"))
-            problem = "" if text is not None else "the variable is not set"
+            text, problem = self._variable(name, value.get("default"))
         else:
             text, problem = self._file(name)
         if problem:
@@ -98,6 +99,12 @@ class Resolver:
         self.references[path] = source
         self.values[path] = str(text)
         return _convert(text, scalars) if isinstance(text, str) else text
+
+    def _variable(self, name: str, default: Any) -> tuple[Any, str]:
+        text = self.document.environ.get(name, default)
+        if text is None:
+            return None, "the variable is not set"
+        return text, "" if is_toml(text) else "is not UTF-8"
 
     def _file(self, name: str) -> tuple[str | None, str]:
         try:
@@ -157,7 +164,8 @@ def _is_scalar(member: Any) -> bool:
     origin = get_origin(member) or member
     if not isinstance(origin, type):
         return True
-    return not issubclass(origin, (BaseModel, *_CONTAINERS))
+    is_table = issubclass(origin, BaseModel) or is_dataclass(origin)
+    return not is_table and not issubclass(origin, _CONTAINERS)
 
 
 def _item_type(members: list[Any], containers: tuple[type, ...]) -> Any:

@@ -85,10 +85,12 @@ class Document:
                 names = list(node)
                 place.append(names.index(part) if part in node else len(names))
                 node = node.get(part)
-            elif isinstance(part, int):
+            elif isinstance(node, list) and isinstance(part, int):
                 place.append(part)
-                inside = isinstance(node, list) and part < len(node)
-                node = node[part] if inside else None  # type: ignore[index]  # a list
+                node = node[part] if part < len(node) else None
+            else:
+                place.append(0)
+                node = None
         return place
 
 

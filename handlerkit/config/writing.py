@@ -82,8 +82,14 @@ def _number_text(value: Any) -> str:
 
 
 def is_toml(value: object) -> bool:
-    """Say whether a value that holds no other is one that TOML has."""
-    return isinstance(value, str | int | float | datetime | date | time)
+    """Say whether TOML has a word for a value, and for all that it holds."""
+    if isinstance(value, Mapping):
+        return all(isinstance(k, str) and is_toml(item) for k, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_toml, value))
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, int | float | datetime | date | time)
 
 
 def string_text(text: str) -> str:

@@ -1,9 +1,19 @@
 """Every mistake is reported, at once, at its place, in plain words."""
 
 import datetime as dt
+import io
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AnyUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    computed_field,
+    field_validator,
+)
 
 from handlerkit import config
 
@@ -111,6 +121,10 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
                 'handler.class_: HK201 unknown key "class_" in [handler]: '
                 'did you mean "class"?'
             ),
+        ),
+        (
+            {"hooks": {"sendfile": 3}},
+            "hooks.sendfile: HK203 [hooks.sendfile] must be a table, got 3",
         ),
         ({"handler": 3}, "handler: HK203 [handler] must be a table, got 3"),
         (
@@ -232,6 +246,27 @@ def test_a_mistake_is_told_in_plain_words(complaints, table, expected):
     assert complaints(table) == [expected]
 
 
+def test_a_long_value_is_cut(complaints):
+    (found,) = complaints({"server": {"engine": "x" * 500}})
+
+    assert len(found) < 200
+
+
+def test_what_is_no_value_of_toml_is_a_mistake_too(complaints):
+    table = {1: 2, "hooks": {"sendfile": {"order": [3]}}, "handler": {"class": print}}
+
+    assert len(complaints(table)) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("os_environ", 3), ("wsgi_file_wrapper", True)]
+)
+def test_a_value_of_no_type_that_is_allowed_is_a_mistake(complaints, key, value):
+    (found,) = complaints({"handler": {key: value}})
+
+    assert found.startswith(f"handler.{key}: HK203 {key} must be ")
+
+
 def test_the_plugin_that_is_there_unasked_may_be_ordered(complaints):
     assert complaints({"hooks": {"log_exception": {"order": ["text-log"]}}}) == []
 
@@ -306,6 +341,51 @@ def test_every_mistake_in_a_plugins_settings_is_told(told):
         'plugins.p.table.a: HK203 a must be an integer, got "b"',
         "plugins.p.from: HK204 from: somebody must be named",
     ]
+
+
+def test_a_key_that_is_not_allowed_is_itself_at_fault(told):
+    class Numbers(BaseModel):
+        table: dict[Annotated[str, Field(min_length=3)], int]
+
+    _, faults = settings_of({"table": {"ab": 1}}, Numbers)
+
+    assert [(fault.on, *told([fault])) for fault in faults] == [
+        (
+            "key",
+            ('plugins.p.table.ab: HK204 ab must have at least 3 characters, got "ab"'),
+        )
+    ]
+
+
+def test_a_mapping_may_hold_an_object_for_a_plugin():
+    class Sink(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        sink: io.StringIO
+        url: AnyUrl = AnyUrl("http://a/")
+
+    sink = io.StringIO()
+
+    record, faults = settings_of({"sink": sink}, Sink)
+    _, unknown = settings_of({"sink": sink, "snk": 1}, Sink)
+
+    assert faults == []
+    assert record is not None
+    assert (record.sink, record.url) == (sink, "http://a/")
+    assert [fault.code for fault in unknown] == ["HK201"]
+
+
+def test_a_computed_setting_is_in_the_record():
+    class Computed(BaseModel):
+        a: int
+
+        @computed_field
+        def b(self) -> int:
+            return self.a + 1
+
+    record, _ = settings_of({"a": 1}, Computed)
+
+    assert record is not None
+    assert record.b == 2
 
 
 def test_a_setting_that_must_be_there_is_missed(told):

@@ -1,9 +1,20 @@
 """Values from outside are resolved where a model has a scalar, and stay secret."""
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, SecretStr, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    SecretStr,
+    computed_field,
+    field_validator,
+    model_validator,
+)
+from typing_extensions import TypeAliasType
 
 from handlerkit import config
 
@@ -64,6 +75,7 @@ def test_an_option_of_an_engine_may_be_from_outside(valid):
             {"file": "none"},
             "HK207 file none: cannot be read: No such file or directory",
         ),
+        ({"env": "LATIN"}, "HK207 env LATIN: is not UTF-8"),
         ({"file": "latin"}, "HK207 file latin: is not UTF-8"),
         (
             {"env": "N", "defualt": "1"},
@@ -84,7 +96,7 @@ def test_an_option_of_an_engine_may_be_from_outside(valid):
 def test_a_reference_that_fails_is_told(complaints, tmp_path, reference, expected):
     (tmp_path / "latin").write_bytes(b"\xe9")
 
-    found = complaints({"server": {"bind": reference}})
+    found = complaints({"server": {"bind": reference}}, LATIN="\udce9")
 
     assert found == [f"server.bind: {expected}"]
 
@@ -138,12 +150,68 @@ def test_a_plugins_setting_is_taken_from_the_environment():
     }
 
 
+def test_a_plugins_variable_that_is_not_utf8_is_told():
+    (_, faults), _ = settings_of({"word": {"env": "D"}}, D="\udce9")
+
+    assert [fault.message for fault in faults] == ["env D: is not UTF-8"]
+
+
 def test_a_plugins_own_table_with_a_key_env_stays_one():
     (record, faults), document = settings_of({"env": {"env": "D"}}, D=SECRET)
 
     assert faults == []
     assert record.env == {"env": "D"}
     assert document.references == {}
+
+
+def test_a_plugins_dataclass_with_a_key_env_stays_one():
+    @dataclass
+    class Pair:
+        env: str
+
+    class Settings(BaseModel):
+        pair: Pair
+
+    (record, faults), _ = settings_of({"pair": {"env": "D"}}, Settings, D=SECRET)
+
+    assert faults == []
+    assert record.pair.env == "D"
+
+
+def test_a_type_by_another_name_is_that_type():
+    Word = TypeAliasType("Word", str)  # noqa: N806 - a type
+
+    class Settings(BaseModel):
+        word: Word | None = None
+
+    (record, faults), _ = settings_of({"word": {"env": "D"}}, Settings, D=SECRET)
+
+    assert faults == []
+    assert record.word == SECRET
+
+
+def test_a_setting_with_two_names_goes_by_the_first():
+    class Settings(BaseModel):
+        word: str = Field(validation_alias=AliasChoices("said", "word"))
+
+    (record, faults), _ = settings_of({"said": {"env": "D"}}, Settings, D=SECRET)
+
+    assert faults == []
+    assert record.word == SECRET
+
+
+def test_a_setting_made_of_a_secret_is_secret():
+    class Settings(BaseModel):
+        word: str
+
+        @computed_field
+        def url(self) -> str:
+            return f"http://{self.word}@host"
+
+    (record, _), _ = settings_of({"word": {"env": "D"}}, Settings, D=SECRET)
+
+    assert record.url == f"http://{SECRET}@host"
+    assert SECRET not in repr(record)
 
 
 def test_a_plugin_table_is_not_resolved_before_its_model_is_known(valid):

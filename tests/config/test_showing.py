@@ -26,11 +26,17 @@ set = { a = "b" }
 """
 
 
+class Sub(BaseModel):
+    word: SecretStr = SecretStr("hush")
+    words: frozenset[str] = frozenset(["a"])
+
+
 class Settings(BaseModel):
     dsn: SecretStr
     values: dict[str, str] = Field(alias="set")
     level: int = 3
     path: Path = Path("log")
+    sub: Sub = Sub()
     nothing: str | None = None
 
 
@@ -63,6 +69,7 @@ def test_it_is_toml_with_every_value_in_force(tmp_path):
         "set": {"a": "b"},
         "level": 3,
         "path": "log",
+        "sub": {"word": "***", "words": ["a"]},
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from handlerkit import config
-from handlerkit.errors import ConfigError
+from handlerkit.errors import ConfigError, Fault
 
 
 def failure(path) -> str:
@@ -127,6 +127,15 @@ def test_faults_from_elsewhere_get_file_and_place(tmp_path):
 
     assert [fault.path[-1] for fault in faults] == ["b", "a"]
     assert {fault.file for fault in faults} == {str(path)}
+
+
+def test_a_place_that_is_not_in_the_file_comes_after_those_that_are():
+    document = config.read({"a": 1, "b": 2})
+    paths = [("z",), ("b", "c"), ("b",), ("a",)]
+
+    faults = document.arrange([Fault("HK000", "", path=path) for path in paths])
+
+    assert [fault.path for fault in faults] == [("a",), ("b",), ("b", "c"), ("z",)]
 
 
 @pytest.mark.parametrize(("value", "safe"), [("1", True), ("0", False), ("", False)])

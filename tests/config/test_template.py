@@ -7,6 +7,7 @@ import pytest
 import tomli
 from handlerkit_json_log.settings import Settings as JsonLogSettings
 from handlerkit_problem_json.settings import Settings as ProblemJsonSettings
+from pydantic import BaseModel, Field
 
 from handlerkit import config
 from handlerkit.builtin.settings import EnvironSettings, RequestIdSettings
@@ -78,6 +79,28 @@ def test_the_example_is_valid():
         _, faults = config.settings(document, name, model)
         assert faults == []
     assert config.check_entry(found, "serve") == ([], [])
+
+
+def test_what_is_given_is_written_with_its_default():
+    class Required(BaseModel):
+        """A plugin's settings."""
+
+        dsn: str = Field(description="Where to.", examples=["http://a"])
+
+    values = {
+        "server": {"granian": {"http": "1"}},
+        "hooks": {"sendfile": {"order": ["a"]}},
+        "plugins": {"a": {"use": "b"}, "c": {}},
+    }
+
+    text = config.template(values, {"a": Required})
+
+    found = tomli.loads(text)
+    assert found["server"]["granian"] == {"http": "1"}
+    assert found["hooks"] == {"sendfile": {"order": ["a"], "exclude": []}}
+    assert found["plugins"] == {"a": {"use": "b"}, "c": {}}
+    assert 'order = ["a"]  # default: []' in text
+    assert '[plugins.a]\nuse = "b"\n# Where to.\n# dsn = "http://a"\n' in text
 
 
 @pytest.mark.parametrize("name", SETTINGS)
