@@ -43,4 +43,5 @@ CODES = {
     "HK410": "an engine that cannot be used",
     "HK411": "an address that the engine cannot listen at",
     "HK412": "more workers than the engine has",
+    "HK413": "a handler class that overrides a hook without calling it",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlerkit import config
-from handlerkit.errors import ConfigError, Fault, HandlerkitError
+from handlerkit.errors import ConfigError, Fault
 from handlerkit.kit.classes import configured, handler_class, instance_attributes
 from handlerkit.kit.plugins import Plugins, load_plugins
 from handlerkit.kit.targets import load_application
@@ -58,16 +58,20 @@ class Kit:
         """The WSGI callable.
 
         Raises:
-            HandlerkitError: neither ``[app] target`` nor ``app=`` named one.
+            ConfigError: neither ``[app] target`` nor ``app=`` named one.
         """
         if self._application is None:
-            raise HandlerkitError(
-                "there is no application: set [app] target, or give app= to load()"
+            fault = Fault(
+                "HK401",
+                "there is no application",
+                path=("app", "target"),
+                hint="set target in [app], or give app= to load()",
             )
+            raise ConfigError(self.document.arrange([fault]))
         return self._application
 
     def require_application(self) -> None:
-        """Raise HandlerkitError where `application` would."""
+        """Raise ConfigError where `application` would."""
         _ = self.application
 
     def handler(self, *args: Any, **kwargs: Any) -> BaseHandler:

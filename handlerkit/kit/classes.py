@@ -33,10 +33,10 @@ def handler_class(
         kind = resolve(name)
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - an import may raise anything
         said = f"cannot load {name}: {type(exc).__name__}: {exc}"
-        return None, None, [Fault("HK403", said, path=_PATH)]
+        return None, None, [Fault("HK406", said, path=_PATH)]
     if not (isinstance(kind, type) and issubclass(kind, handlers.BaseHandler)):
         said = f"{name} is not a subclass of handlerkit.BaseHandler"
-        return None, None, [Fault("HK403", said, path=_PATH)]
+        return None, None, [Fault("HK406", said, path=_PATH)]
     near = next(each for each in kind.__mro__ if each.__name__ in handlers.__all__)
     return kind, near.__name__, []
 

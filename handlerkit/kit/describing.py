@@ -78,7 +78,7 @@ def review(kit: Kit) -> list[Fault]:
     """Give every warning: of the file, and of overrides that take a hook off."""
     taken_off = [
         Fault(
-            "HK408",
+            "HK413",
             f"{name} overrides {hook} and does not call it: its hook is not called",
             path=("handler", "class"),
             hint="call super()",

@@ -46,7 +46,7 @@ def load_application(
         return None, [_not_loaded(target, exc)]
     if not callable(application):
         said = f"{target} is {type(application).__name__}, not a WSGI callable"
-        return None, [Fault("HK402", said, path=("app", "target"))]
+        return None, [Fault("HK403", said, path=("app", "target"))]
     return application, []
 
 
@@ -61,7 +61,7 @@ def _not_loaded(target: str, exc: BaseException) -> Fault:
     if trace is not None:
         lines = "".join(format_exception(type(exc), exc, trace)).rstrip()
         said = f"{said}\n{lines}"
-    return Fault("HK401", said, path=("app", "target"))
+    return Fault("HK402", said, path=("app", "target"))
 
 
 def _is_machinery(filename: str) -> bool:
