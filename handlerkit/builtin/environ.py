@@ -24,11 +24,15 @@ class Environ:
 
     Settings = "handlerkit.builtin.settings:EnvironSettings"
 
+    def __new__(cls, settings: EnvironSettings) -> Environ:  # noqa: PYI034 - a subclass, too
+        """Answer for the scheme only where HTTPS is ours: every answer costs."""
+        decides = "HTTPS" in {**settings.values, **settings.copies}
+        return super().__new__(_Deciding if decides else cls)
+
     def __init__(self, settings: EnvironSettings) -> None:
         self._values = dict(settings.values)
         self._dropped = tuple(settings.drop)
         self._copies = tuple(settings.copies.items())
-        self._decides_scheme = "HTTPS" in {**settings.values, **settings.copies}
 
     @hookimpl
     def add_cgi_vars(self, environ: dict[str, Any]) -> None:
@@ -40,7 +44,9 @@ class Environ:
             environ.pop(name, None)
         environ.update(self._values)
 
+
+class _Deciding(Environ):
     @hookimpl
-    def get_scheme(self, environ: dict[str, Any]) -> str | None:
-        """Let HTTPS decide, where it is ours."""
-        return guess_scheme(environ) if self._decides_scheme else None
+    def get_scheme(self, environ: dict[str, Any]) -> str:
+        """Let HTTPS decide."""
+        return guess_scheme(environ)

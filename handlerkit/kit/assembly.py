@@ -52,6 +52,9 @@ class Kit:
         self.plugins = plugins
         self.warnings = warnings
         self._own = own
+        if not own:
+            # An exchange makes a handler: it is to cost no more than its class.
+            self.handler = handler_class  # type: ignore[method-assign]
 
     @property
     def application(self) -> WSGIApplication:
