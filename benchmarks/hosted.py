@@ -1,0 +1,86 @@
+"""handlerkit hosted on granian against the bare application there, by wrk."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from benchmarks.figures import Figure, paired
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+SECONDS = 4
+
+
+@contextmanager
+def granian(target: str) -> Iterator[str]:
+    """Run granian with one worker; give its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi"]
+    command += ["--port", str(port), "--workers", "1", "--no-access-log", target]
+    environ = {**os.environ, "HANDLERKIT_CONFIG": str(HERE / "hosted.toml")}
+    with subprocess.Popen(
+        command,
+        cwd=HERE.parent,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            _wait(port, process)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = monotonic() + 20
+    while monotonic() < deadline and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1):
+                return
+        except OSError:
+            continue
+    raise RuntimeError("granian did not start")
+
+
+def wrk(url: str) -> float:
+    """Give requests per second, 16 connections."""
+    command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(said)
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    if found is None:
+        raise RuntimeError(said)
+    return float(found[1])
+
+
+def figures(rounds: int = 5) -> list[Figure]:
+    """Measure three plugins hosted against none of us."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("benchmarks/hosted.py needs wrk (Debian: apt-get install wrk)")
+    with (
+        granian("handlerkit.hosted:application") as ours,
+        granian("benchmarks.in_process:application") as bare,
+    ):
+        a, b, ratios = paired(lambda: wrk(ours), lambda: wrk(bare), rounds)
+    what = "hosted on granian, three plugins, against the bare application there"
+    return [Figure(what, "req/s", a, b, ratios, "≥ 0.75", "≥ 0.85")]
+
+
+if __name__ == "__main__":
+    for figure in figures():
+        print(figure.row())
