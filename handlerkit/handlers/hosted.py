@@ -43,7 +43,7 @@ class HostedHandler(BaseHandler):
     _leaks: _Leaks | None = None
     _outer_write: Write | None = None
     _iterator: Iterator[bytes] | None = None
-    _returned = False
+    _lost: BaseException | None = None
 
     def __init__(self, environ: dict[str, Any], start_response: StartResponse) -> None:
         self.outer_environ = environ
@@ -83,7 +83,6 @@ class HostedHandler(BaseHandler):
         if (
             not self._straight
             or self.os_environ
-            or plan.get_scheme is not None
             or plan.get_stdin is not None
             or plan.get_stderr is not None
             or "wsgi.url_scheme" not in outer
@@ -93,7 +92,15 @@ class HostedHandler(BaseHandler):
         env = self.environ = self._stripped(outer)
         if plan.add_cgi_vars is not None:
             plan.add_cgi_vars(self, env)
-        env["wsgi.url_scheme"] = outer["wsgi.url_scheme"]
+        if plan.get_scheme is not None:
+            env["wsgi.url_scheme"] = self.get_scheme()
+        self._set_attributes(env)
+        if plan.setup_environ is not None:
+            plan.setup_environ(self, env)
+        self._bound_input()
+
+    def _set_attributes(self, env: dict[str, Any]) -> None:
+        """Put what is set here above what the server says."""
         if self.wsgi_multithread is not None:
             env["wsgi.multithread"] = self.wsgi_multithread
         if self.wsgi_multiprocess is not None:
@@ -104,9 +111,6 @@ class HostedHandler(BaseHandler):
             env["wsgi.file_wrapper"] = self.wsgi_file_wrapper
         else:
             env.pop("wsgi.file_wrapper", None)
-        if plan.setup_environ is not None:
-            plan.setup_environ(self, env)
-        self._bound_input()
 
     def _finish(self) -> None:
         """Answer with a body of one block; straight on, as in `_begin`."""
@@ -192,10 +196,14 @@ class HostedHandler(BaseHandler):
     def _write(self, data: bytes) -> None:
         # An application that calls write() itself wants its bytes out now; some
         # servers have no write to give, then they wait for the iterable.
-        if self.result is None and self._outer_write is not None:
-            self._outer_write(data)
-        else:
+        if self.result is not None or self._outer_write is None:
             self._chunks.append(data)
+            return
+        try:
+            self._outer_write(data)
+        except Exception as exc:  # each server has a class of its own for it
+            self._gone = self._lost = exc
+            raise
 
     def _flush(self) -> None:
         pass
@@ -237,9 +245,9 @@ class HostedHandler(BaseHandler):
         """
         while not self._chunks:
             if self._iterator is None:
-                if self.ended == "aborted":
-                    raise self._broken()
-                raise StopIteration
+                if self.ended in ("ok", "error"):
+                    raise StopIteration
+                raise self._broken()
             try:
                 self._pull()
             except BaseException as exc:  # noqa: BLE001 - reported, then made visible
@@ -249,13 +257,18 @@ class HostedHandler(BaseHandler):
         return self._chunks.pop(0)
 
     def stop(self) -> None:
-        """End an exchange whose server asks for no more: its client has gone."""
+        """End an exchange whose server asks for no more."""
         if self._iterator is not None:
             self._iterator = None
-            self.ended = "disconnected"
+            # A server that counts asks no further than the Content-Length.
+            if self._chunks or self._length is None or self.bytes_sent < self._length:
+                self.ended = "disconnected"
             self.close()
 
     def _broken(self) -> BaseException:
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            return lost
         if self.ended == "disconnected":
             return ClientDisconnected("the client went away")
         return ResponseAborted("the response broke off after its head was out")

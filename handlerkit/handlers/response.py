@@ -221,7 +221,7 @@ class Response(Recovery):
     def _ask_hooks(self, enrich: Callable[..., object]) -> None:
         """Let hooks change the headers; hold what they leave to the same rules."""
         own = self.headers
-        before = own.items()
+        before = [*own] if type(own) is Headers else own.items()
         headers = before.copy()
         enrich(self, self.status, headers)
         if headers[: len(before)] == before:  # most add, if they change anything
