@@ -49,6 +49,10 @@ _DERIVED = {
         "http_version": "the hosting server writes the status line",
     },
 }
+_BUILTIN_LIMITS = (
+    *("max_connections", "max_request_line", "max_header_size", "max_headers"),
+    *("max_body", "header_timeout", "keep_alive_timeout", "write_timeout"),
+)
 
 
 def check_entry(
@@ -65,7 +69,10 @@ def check_entry(
         text = "workers must be 1: the built-in server is one process"
         hint = 'engine = "granian" and engine = "gunicorn" have more'
         faults.append(Fault("HK412", text, path=("server", "workers"), hint=hint))
-    return faults, [*_without_effect(config, running), *_charset(config)]
+    warnings = [*_without_effect(config, running), *_charset(config)]
+    if running == "hosted" and entry == "serve":
+        warnings += _unheeded_limits(config)
+    return faults, warnings
 
 
 def _running(config: Config, entry: Entry) -> str:
@@ -104,6 +111,23 @@ def _without_effect(config: Config, running: str) -> list[Fault]:
         return []
     text = f"server_software has no effect in {_RUNS[running]}"
     return [Fault("HK409", text, path=("handler", "server_software"))]
+
+
+def _unheeded_limits(config: Config) -> list[Fault]:
+    """Warn of limits that nobody holds, as an engine has its own."""
+    engine = config.server.engine
+    hint = f"{engine} has limits of its own, for [server.{engine}]"
+    fields = type(config.server).model_fields
+    return [
+        Fault(
+            "HK409",
+            f"{name} has no effect on {engine}",
+            path=("server", name),
+            hint=hint,
+        )
+        for name in _BUILTIN_LIMITS
+        if getattr(config.server, name) != fields[name].default
+    ]
 
 
 def _charset(config: Config) -> list[Fault]:

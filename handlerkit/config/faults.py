@@ -222,12 +222,14 @@ def unknown_key(
     if not table:
         return _unknown_table(str(key), names, value)
     place = f"[{dotted(table)}]"
+    hint = closest(str(key), names)
     homes = _homes(str(key), table)
-    if homes:
+    # A plugin may have meant anything by a name that handlerkit has, too.
+    if homes and not (hint and table[0] == "plugins"):
         text = f'"{key}" is not a key of {place}'
         return Fault("HK205", text, path=path, hint=f"it belongs in {homes}", on="key")
     text = f'unknown key "{key}" in {place}'
-    return Fault("HK201", text, path=path, hint=closest(str(key), names), on="key")
+    return Fault("HK201", text, path=path, hint=hint, on="key")
 
 
 def _unknown_table(key: str, names: Iterable[str], value: object) -> Fault:

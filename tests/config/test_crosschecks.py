@@ -109,6 +109,21 @@ def test_server_software_without_effect_is_warned_of(valid, entry, origin, warne
     assert check(valid, table, entry) == ([], ["HK409"] if warned else [])
 
 
+@pytest.mark.parametrize(
+    ("server", "warned"),
+    [
+        ({"max_body": 5, "engine": "granian"}, ["HK409"]),
+        ({"max_body": 1073741824, "engine": "granian"}, []),
+        ({"max_body": 5, "write_timeout": 1, "engine": "gunicorn"}, ["HK409", "HK409"]),
+        ({"max_body": 5}, []),
+        ({"backlog": 5, "threads": 2, "engine": "granian"}, []),
+    ],
+)
+def test_a_limit_that_an_engine_does_not_hold_is_warned_of(valid, server, warned):
+    assert check(valid, {"server": server}, "serve") == ([], warned)
+    assert check(valid, {"server": server}, "wsgi") == ([], [])
+
+
 def test_the_builtin_server_has_one_process(valid):
     table = {"server": {"workers": 2}}
 

@@ -343,6 +343,19 @@ def test_every_mistake_in_a_plugins_settings_is_told(told):
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [("path", 'did you mean "paths"?'), ("threads", "it belongs in [server]")],
+)
+def test_a_plugins_own_key_is_suggested_before_another_table(key, hint):
+    class Settings(BaseModel):
+        paths: list[str] = []
+
+    _, (fault,) = settings_of({key: 1}, Settings)
+
+    assert fault.hint == hint
+
+
 def test_a_key_that_is_not_allowed_is_itself_at_fault(told):
     class Numbers(BaseModel):
         table: dict[Annotated[str, Field(min_length=3)], int]
@@ -428,12 +441,30 @@ def test_settings_that_are_no_model_are_a_fault(reference):
     assert [fault.code for fault in faults] == ["HK304"]
 
 
+def test_settings_that_cannot_be_imported_tell_why(told):
+    _, faults = settings_of({}, "no.such:Settings")
+
+    assert told(faults) == [
+        (
+            'plugins.p: HK304 "no.such:Settings" cannot be imported: '
+            "ModuleNotFoundError: No module named 'no'"
+        )
+    ]
+
+
 def test_a_plugin_without_settings_takes_none(told):
     _, faults = settings_of({"dsn": "a"}, None)
 
     assert told(faults) == [
         "plugins.p.dsn: HK308 [plugins.p] is a plugin that takes no settings"
     ]
+
+
+def test_a_plugin_without_settings_may_have_none():
+    record, faults = settings_of({"use": "x"}, None)
+
+    assert faults == []
+    assert record is not None
 
 
 def test_a_config_that_is_valid_is_taken_as_it_is():

@@ -204,11 +204,14 @@ def test_a_setting_made_of_a_secret_is_secret():
     class Settings(BaseModel):
         word: str
 
+        other: str
+
         @computed_field
         def url(self) -> str:
             return f"http://{self.word}@host"
 
-    (record, _), _ = settings_of({"word": {"env": "D"}}, Settings, D=SECRET)
+    table = {"word": {"env": "D"}, "other": {"env": "E"}}
+    (record, _), _ = settings_of(table, Settings, D=SECRET, E="another")
 
     assert record.url == f"http://{SECRET}@host"
     assert SECRET not in repr(record)
