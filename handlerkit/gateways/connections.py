@@ -18,7 +18,7 @@ from handlerkit.protocols.http1 import RequestParser
 if TYPE_CHECKING:
     from typing import Any
 
-    from handlerkit.protocols.http1_request import Limits, Request
+    from handlerkit.protocols.http1_request import Limits
 
 _BLOCK = 65536
 _IPV4_IN_IPV6 = "::ffff:"
@@ -41,7 +41,6 @@ class Connection:
         "limits",
         "local",
         "parser",
-        "request",
         "socket",
         "unread",
     )
@@ -55,7 +54,6 @@ class Connection:
         self.address = _address(None if self.local else sock.getsockname(), peer)
         self.limits = limits
         self.parser = RequestParser(limits)
-        self.request: Request | None = None
         self.exchange: Any = None
         self.unread = b""
         self.awaits = ""

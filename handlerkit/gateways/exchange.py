@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from handlerkit.gateways.connections import Connection
+    from handlerkit.protocols.http1_request import Request
 
 DRAIN = 65536  # bytes of a body nobody read that are worth keeping a connection for
 _DRAIN_PATIENCE = 5.0  # seconds between two pieces of it
@@ -155,11 +156,13 @@ class Exchange:
     """
 
     def __init__(
-        self, connection: Connection, *, read_timeout: float, write_timeout: float
+        self,
+        connection: Connection,
+        request: Request,
+        *,
+        read_timeout: float,
+        write_timeout: float,
     ) -> None:
-        request = connection.request
-        if request is None:
-            raise ValueError("the connection has read no request")
         self.connection = connection
         self.request = request
         self.body = body_of(request, connection.limits)
@@ -205,10 +208,11 @@ class Exchange:
 
     def settle(self) -> None:
         """Tell the handler, until its head is out, whether the connection may stay."""
-        if self._handler is None or self.output.begun:
+        handler = self._handler
+        if handler is None or self.output.begun:
             return
         left = self.body.left
-        self._handler.keep_alive = (
+        handler.keep_alive = (
             self._invited
             and not (self._last or self.spoiled)
             and left is not None

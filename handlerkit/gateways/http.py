@@ -54,6 +54,10 @@ def _stopping_on_signals(server: HTTPServer) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         server.stop(at_once=server.stopping)
 
+    # The kernel may give a signal to any thread, but Python handles it in the main
+    # thread, which sleeps: it must be woken.
+    waker = server.waker()
+    old_waker = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
     previous = {
         number: signal.signal(number, stop)
         for number in (signal.SIGTERM, signal.SIGINT)
@@ -63,3 +67,5 @@ def _stopping_on_signals(server: HTTPServer) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(old_waker)
+        waker.close()

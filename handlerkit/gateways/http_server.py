@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from handlerkit.gateways.exchange import Kit
     from handlerkit.gateways.listening import Listener
+    from handlerkit.protocols.http1_request import Request
 
     Log = Callable[[str], object]
 
@@ -106,7 +107,7 @@ class HTTPServer:
             "farewell": self._close,
         }
         self._open: set[Connection] = set()
-        self._work: SimpleQueue[Connection | None] = SimpleQueue()
+        self._work: SimpleQueue[tuple[Connection, Request] | None] = SimpleQueue()
         self._returned: deque[tuple[Connection, str]] = deque()
         self._accepting = False
         self._respite = 0.0
@@ -114,6 +115,8 @@ class HTTPServer:
         self._was_cut = False
         self.stopping = False
         self._wake_end, self._waker = socket.socketpair()
+        for end in (self._wake_end, self._waker):
+            end.settimeout(0)
 
     def serve(self, ready: Callable[[], object] | None = None) -> None:
         """Serve until `stop` is called, and what runs has finished."""
@@ -146,6 +149,10 @@ class HTTPServer:
             self._deadline = 0.0
         self._wake()
 
+    def waker(self) -> socket.socket:
+        """Give a new socket that wakes the server when it is sent a byte."""
+        return self._waker.dup()
+
     def _wake(self) -> None:
         try:
             self._waker.send(b"\0")
@@ -153,8 +160,6 @@ class HTTPServer:
             return
 
     def _prepare(self) -> None:
-        for end in (self._wake_end, self._waker):
-            end.settimeout(0)
         self._selector.register(
             self._wake_end, selectors.EVENT_READ, partial(self._wake_end.recv, 4096)
         )
@@ -250,14 +255,14 @@ class HTTPServer:
 
     def _advance(self, connection: Connection, data: bytes) -> None:
         try:
-            connection.request = connection.parser.feed(data)
+            request = connection.parser.feed(data)
         except RequestError as error:
             self._refuse(connection, error)
             return
-        if connection.request is not None:
+        if request is not None:
             self._forget(connection)
             connection.unread = connection.parser.rest
-            self._work.put(connection)
+            self._work.put((connection, request))
         elif connection.awaits == "request" and connection.parser.begun:
             self._waiting.add(connection, "head", monotonic())
 
@@ -294,7 +299,7 @@ class HTTPServer:
 
     def _take_back(self, connection: Connection, verdict: str) -> None:
         """Go on with a connection that a worker has done its exchange on."""
-        connection.exchange = connection.request = None
+        connection.exchange = None
         if verdict == CLOSE:
             self._close(connection)
         elif verdict == KEEP and not self.stopping:
@@ -325,15 +330,15 @@ class HTTPServer:
 
     def _stop_listening(self) -> None:
         """Turn away who has not begun a request; the others are on their last."""
+        for connection in self._open:
+            if connection.exchange is not None:
+                connection.exchange.last()
         self._accept_or_not()
         close_all(self._listeners)
         self._listeners = ()
         for connection in (*self._waiting.all("head"), *self._waiting.all("request")):
             if not connection.parser.begun:
                 self._close(connection)
-        for connection in self._open:
-            if connection.exchange is not None:
-                connection.exchange.last()
 
     def _clear_up(self, threads: list[threading.Thread]) -> None:
         running = sum(connection.exchange is not None for connection in self._open)
@@ -355,19 +360,21 @@ class HTTPServer:
 
     def _run_exchanges(self) -> None:
         """Run exchanges, one by one: the life of a worker."""
-        settings = self._settings
-        while (connection := self._work.get()) is not None:
+        while (work := self._work.get()) is not None:
+            connection, request = work
             verdict = CLOSE
             try:
                 if not self._was_cut:
-                    verdict = self._run_exchange(connection, settings)
+                    verdict = self._run_exchange(connection, request)
             finally:
                 self._returned.append((connection, verdict))
                 self._wake()
 
-    def _run_exchange(self, connection: Connection, settings: Settings) -> str:
+    def _run_exchange(self, connection: Connection, request: Request) -> str:
+        settings = self._settings
         exchange = Exchange(
             connection,
+            request,
             read_timeout=settings.read_timeout,
             write_timeout=settings.write_timeout,
         )

@@ -243,8 +243,8 @@ def test_a_second_signal_cuts_the_running_exchange_off(
         continue
 
     process.send_signal(signal.SIGTERM)
-    assert idle.recv(1) == b""
-    idle.close()
+    with idle:
+        assert idle.recv(1) == b""
     process.send_signal(signal.SIGTERM)
 
     assert process.communicate(timeout=PATIENCE)[0] == "closed\nreturned\n"
