@@ -620,6 +620,12 @@ def no_content_body(environ, start_response):
 
 
 @app
+def early_hints(environ, start_response):
+    start_response("103 Early Hints", [("Link", "</a>"), ("Content-Length", "4")])
+    return [b"body"]
+
+
+@app
 def not_modified(environ, start_response):
     start_response("304 Not Modified", [("ETag", '"x"')])
     return []

@@ -965,6 +965,17 @@ BODILESS = (
         lacks=("Content-Length", "Transfer-Encoding"),
         text=b"",
     ),
+    Case(
+        "1xx-body",
+        "a body under 1xx is dropped, and its Content-Length with it",
+        "RFC 9110, 8.6 and 15.2; D6",
+        ("D6",),
+        where=CGI,
+        path="/early-hints",
+        status=103,
+        lacks=("Content-Length",),
+        text=b"",
+    ),
     good(
         "304",
         "304 gets no Content-Length that is made up",

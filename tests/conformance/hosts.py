@@ -73,7 +73,7 @@ class Host:
     def __init__(self, name: str, *, ours: bool, directory: Path) -> None:
         self.name = name
         self.ours = ours
-        self.seconds = 15.0 if ours else 1.5
+        self.seconds = 15.0 if ours else 2.5
         self.directory = directory
         self.log_file = directory / "log"
         self.trace_file = directory / "trace"
@@ -178,6 +178,7 @@ class Server(Host):
     """A server that listens on a port."""
 
     process: subprocess.Popen | None = None
+    traces = True  # whether it runs the suite's application
 
     def __init__(self, name, command, speaks, *, ours, directory):
         super().__init__(name, ours=ours, directory=directory)
@@ -206,11 +207,14 @@ class Server(Host):
         raise RuntimeError(f"{self.name} does not start:\n{self.log()[-4000:]}")
 
     def ready(self) -> bool:
+        """Wait until it answers: it, and not another who has taken its port."""
         end = time.monotonic() + STARTED
+        request = b"GET /closes?t=ready HTTP/1.0\r\nHost: localhost\r\n\r\n"
         while time.monotonic() < end and self.process.poll() is None:
             with suppress(OSError), Connection(self.port, 5) as connection:
-                connection.send(b"GET /hello HTTP/1.0\r\nHost: localhost\r\n\r\n")
-                if connection.answer().status == 200:
+                connection.send(request)
+                answered = connection.answer().status == 200
+                if answered and (self.events("ready") or not self.traces):
                     return True
             time.sleep(0.02)
         return False
@@ -498,7 +502,7 @@ def parse_cgi(output: bytes, method: str, exit_status: int) -> Answer:
     else:
         answer.faults.append(f"Status: {status}")
     length = answer.length()
-    if method == "HEAD" or answer.status in (204, 304):
+    if method == "HEAD" or answer.status in (103, 204, 304):
         answer.body, answer.extra = b"", body
     else:
         cut = len(body) if length is None else length
@@ -566,13 +570,15 @@ def mutant(case_id: str, directory: Path) -> Host:
     """Make a host whose handler lacks the rule of one case; "none" lacks none."""
     place = directory / f"without {case_id}"
     if case_id in mutants.CARELESS:
-        return Server(
+        host = Server(
             case_id,
             lambda host: [*MUTANTS, str(host.port)],
             frozenset({"http"}),
             ours=False,
             directory=place,
         )
+        host.traces = False
+        return host
     if case_id in mutants.HOSTED:
         host = Server(
             case_id,
@@ -587,4 +593,5 @@ def mutant(case_id: str, directory: Path) -> Host:
         return host
     process = Process(case_id, ours=False, directory=place)
     process.command = [*MUTANTS, case_id]
+    process.seconds = 15.0
     return process
