@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
+import pickle
 import sys
 from functools import partial
 from importlib import import_module
@@ -125,6 +127,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
 
     Raises:
         ListenError: the address is not to be had.
+        HandlerkitError: workers are spawned, and the application cannot be sent.
     """
     chosen: dict[str, Any] = {
         "websockets": False,
@@ -137,6 +140,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
         "backlog": backlog,
         "workers_kill_timeout": max(1, math.ceil(graceful_timeout)),
     }
+    _check_portable(load)
     server = import_module("granian.server").Server("handlerkit", **chosen)
     server.signal_handler_reload = partial(_reload, load, server.signal_handler_reload)
     try:
@@ -146,6 +150,18 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     except SystemExit as exc:
         return 1 if exc.code else 0
     return 0
+
+
+def _check_portable(load: Callable[[], Hosted]) -> None:
+    if multiprocessing.get_start_method() == "fork":
+        return
+    try:
+        pickle.dumps(load)
+    except (pickle.PicklingError, AttributeError, TypeError) as exc:
+        raise HandlerkitError(
+            "granian starts its workers afresh on this platform, so they must import "
+            f"the application: set target in [app], in place of app= ({exc})"
+        ) from exc
 
 
 def _load(load: Callable[[], Hosted]) -> Hosted:
