@@ -15,6 +15,7 @@ from handlerkit.errors import ApplicationError, PluginError
 from handlerkit.handlers.environ import process_environ, without_headers
 from handlerkit.handlers.input import NOTHING, BoundedInput
 from handlerkit.handlers.response import DISCONNECTS, Response
+from handlerkit.pep3333 import Headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ _EXCHANGE = (
     ),
     *("_kept_status", "_protocol", "_refused", "ended", "report"),
 )
+
+_MODERN = ("HTTP/1.1", "HTTP/1.0", "HTTP/2.0")
 
 
 class BaseHandler(Response):
@@ -121,6 +124,23 @@ class BaseHandler(Response):
         self._bound_input()
 
     def _finish(self) -> None:
+        """Answer; straight on with a body of one block where no step is overridden."""
+        result = self.result
+        if (
+            self._straight
+            and type(result) is list
+            and len(result) == 1
+            and type(result[0]) is bytes
+            and type(self.headers) is Headers
+            and not self._bodiless
+            and not self.headers_sent
+            and (not self.origin_server or self._protocol in _MODERN)
+        ):
+            self._answer(result[0])
+        else:
+            self.finish_response()
+
+    def _answer(self, data: bytes) -> None:  # noqa: ARG002 - for those that can
         self.finish_response()
 
     def setup_environ(self) -> None:

@@ -11,7 +11,6 @@ from handlerkit.errors import ClientDisconnected, ResponseAborted
 from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.environ import leaked_environ
 from handlerkit.handlers.input import BoundedInput
-from handlerkit.pep3333 import Headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +43,10 @@ class HostedHandler(BaseHandler):
     _outer_write: Write | None = None
     _iterator: Iterator[bytes] | None = None
     _lost: BaseException | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._leaks = None
 
     def __init__(self, environ: dict[str, Any], start_response: StartResponse) -> None:
         self.outer_environ = environ
@@ -112,22 +115,9 @@ class HostedHandler(BaseHandler):
         else:
             env.pop("wsgi.file_wrapper", None)
 
-    def _finish(self) -> None:
-        """Answer with a body of one block; straight on, as in `_begin`."""
-        result = self.result
-        headers = self.headers
-        if (
-            not self._straight
-            or type(result) is not list
-            or len(result) != 1
-            or type(result[0]) is not bytes
-            or type(headers) is not Headers
-            or self._bodiless
-            or self.headers_sent
-        ):
-            self.finish_response()
-            return
-        data = self._settle(result[0])
+    def _answer(self, data: bytes) -> None:
+        """Give head and body to the server at once, then forget the exchange."""
+        data = self._settle(data)
         self.headers_sent = True
         self.outer_start_response(str(self.status), list(self.headers))
         self._chunks.append(data)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.response import DISCONNECTS
-from handlerkit.pep3333 import Headers, head_lines
+from handlerkit.pep3333 import head_lines
 
 # Others, HTTP/0.9 in any letters among them, go step by step.
-_MODERN = ("HTTP/1.1", "HTTP/1.0", "HTTP/2.0")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,24 +70,6 @@ class SimpleHandler(BaseHandler):
         if plan.setup_environ is not None:
             plan.setup_environ(self, env)
         self._bound_input()
-
-    def _finish(self) -> None:
-        """Answer with a body of one block; straight on, as in `_begin`."""
-        result = self.result
-        headers = self.headers
-        if (
-            not self._straight
-            or type(result) is not list
-            or len(result) != 1
-            or type(result[0]) is not bytes
-            or type(headers) is not Headers
-            or self._bodiless
-            or self.headers_sent
-            or self._protocol not in _MODERN
-        ):
-            self.finish_response()
-            return
-        self._answer(result[0])
 
     def _answer(self, data: bytes) -> None:
         """Send a whole response in one write, then forget the exchange."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlerkit import handlers
+from handlerkit.config.objects import load_object, said
 from handlerkit.errors import Fault
-from handlerkit.kit.targets import resolve
 from handlerkit.plan import BARE
 from handlerkit.reports.plain import make_report
 
@@ -30,13 +30,13 @@ def handler_class(
     if ":" not in name:
         return getattr(handlers, name), None, []
     try:
-        kind = resolve(name)
+        kind: Any = load_object(name)
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - an import may raise anything
-        said = f"cannot load {name}: {type(exc).__name__}: {exc}"
-        return None, None, [Fault("HK406", said, path=_PATH)]
+        text = f"cannot load {name}: {said(exc)}"
+        return None, None, [Fault("HK406", text, path=_PATH)]
     if not (isinstance(kind, type) and issubclass(kind, handlers.BaseHandler)):
-        said = f"{name} is not a subclass of handlerkit.BaseHandler"
-        return None, None, [Fault("HK406", said, path=_PATH)]
+        text = f"{name} is not a subclass of handlerkit.BaseHandler"
+        return None, None, [Fault("HK406", text, path=_PATH)]
     near = next(each for each in kind.__mro__ if each.__name__ in handlers.__all__)
     return kind, near.__name__, []
 

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from handlerkit.config.objects import load_object
 from handlerkit.errors import Fault
 
 if TYPE_CHECKING:
     from typing import Any
 
     from handlerkit.config import AppSettings, Document
-
-
-def resolve(reference: str) -> Any:
-    """Import ``package.module:attr.attr``.
-
-    Raises:
-        Exception: whatever the import raised; AttributeError for a missing name.
-    """
-    module, _, names = reference.partition(":")
-    value: Any = import_module(module)
-    for name in names.split("."):
-        value = getattr(value, name)
-    return value
 
 
 def load_application(
@@ -37,7 +24,7 @@ def load_application(
         if directory not in sys.path:
             sys.path.insert(0, directory)
     try:
-        application = resolve(target.removesuffix("()"))
+        application: Any = load_object(target.removesuffix("()"))
         if target.endswith("()"):
             application = application()
     except BaseException as exc:
