@@ -46,9 +46,20 @@ def run(
     options: Mapping[str, object],
     **listening: Any,
 ) -> int:
-    """Serve on an engine, whose ``run`` documents the arguments; give the exit code.
+    """Serve on an engine until it is told to stop; give the exit code, 0 or 1.
+
+    Args:
+        engine: granian or gunicorn.
+        load: makes the kit, in each worker; in a child of its own before a reload,
+            which is refused where it raises.
+        options: ``[server.<engine>]``, checked by `check_options`.
+        listening: from ``[server]``: ``bind``, an address; ``workers``, processes;
+            ``threads`` of each; ``backlog``, connections that may wait;
+            ``graceful_timeout``, seconds that running exchanges get at a stop, rounded
+            up; ``unix_mode``, permissions of a unix socket.
 
     Raises:
+        ListenError: the address is not to be had.
         HandlerkitError: the engine cannot start.
         SystemExit: in a worker of gunicorn, at its end.
     """

@@ -113,21 +113,13 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     unix_mode: int,
     options: Mapping[str, object],
 ) -> int:
-    """Serve on granian until it is told to stop; give the exit code.
+    """Serve on granian, as `engines.run` describes.
 
-    Args:
-        load: makes the application, in each worker; picklable where granian spawns.
-        bind: ``host:port`` or ``unix:/path``.
-        workers: processes.
-        threads: threads of each that run the application.
-        backlog: connections that may wait; granian takes no less than 128.
-        graceful_timeout: seconds that running exchanges get at a stop, rounded up.
-        unix_mode: permissions of a unix socket.
-        options: ``[server.granian]``, checked.
+    ``load`` must be picklable where processes are spawned. The port must be given;
+    granian takes no backlog below 128.
 
     Raises:
-        ListenError: the address is not to be had.
-        HandlerkitError: workers are spawned, and the application cannot be sent.
+        HandlerkitError: also where workers are spawned, and ``load`` cannot be sent.
     """
     chosen: dict[str, Any] = {
         "websockets": False,

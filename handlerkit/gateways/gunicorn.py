@@ -79,24 +79,11 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     unix_mode: int,
     options: Mapping[str, object],
 ) -> int:
-    """Serve on gunicorn until it is told to stop; give the exit code.
-
-    Workers are forked off, so a worker leaves this function by SystemExit.
-
-    Args:
-        load: makes the application, in each worker.
-        bind: ``host:port``, ``unix:/path``, ``fd:3`` or ``systemd``.
-        workers: processes.
-        threads: threads of each; with more than one the worker is gthread.
-        backlog: connections that may wait.
-        graceful_timeout: seconds that running exchanges get at a stop, rounded up.
-        unix_mode: permissions of a unix socket.
-        options: ``[server.gunicorn]``, checked.
+    """Serve on gunicorn, as `engines.run` describes; threads > 1 make it gthread.
 
     Raises:
-        ListenError: the address is not to be had.
-        HandlerkitError: the settings contradict each other.
-        SystemExit: in a worker, at its end.
+        HandlerkitError: also where the settings contradict each other.
+        SystemExit: in a worker, at its end: it is forked off in here.
     """
     settings: dict[str, Any] = {
         "control_socket_disable": not _wants_control(options),
