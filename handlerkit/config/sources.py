@@ -6,7 +6,7 @@ The one module of config that reads the process.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -75,6 +75,29 @@ class Document:
                 fault.file = self.file or "configuration"
                 fault.path = (*self.prefix, *fault.path)
         return sorted(faults, key=lambda fault: self._place(fault.path))
+
+    def without(self, faults: Iterable[Fault]) -> Document:
+        """Give this document less the tables that have these faults.
+
+        To go on looking for mistakes in the rest: one plugin's table, or a whole one.
+        """
+        raw = {name: _shallow(table) for name, table in self.raw.items()}
+        for fault in faults:
+            first, *rest = fault.path[len(self.prefix) :] or ("",)
+            tables = raw.get(str(first))
+            if first == "plugins" and rest and isinstance(tables, dict):
+                tables.pop(rest[0], None)
+                raw.pop("hooks", None)  # it may speak of the plugin
+            else:
+                raw.pop(str(first), None)
+        return Document(
+            raw,
+            base=self.base,
+            environ=self.environ,
+            file=self.file,
+            prefix=self.prefix,
+            text=self.text,
+        )
 
     def _place(self, path: TomlPath) -> list[int]:
         """Give the position of each part of a path among its siblings."""
@@ -173,6 +196,10 @@ def _embedded(raw: Mapping[str, Any], file: str) -> Mapping[str, Any]:
         text = "there is no table [tool.handlerkit]"
         raise ConfigError([Fault("HK105", text, file=file)])
     return node
+
+
+def _shallow(table: Any) -> Any:
+    return dict(table) if isinstance(table, Mapping) else table
 
 
 def _plain(value: Any) -> Any:

@@ -117,33 +117,41 @@ def load(
     """
     document = config.read(source)
     settings, faults = config.validate(document)
+    if settings is None:  # what is sound may hold more mistakes: find them too
+        settings, _ = config.validate(document.without(faults))
     if settings is None:
         raise ConfigError(document.arrange(faults))
     plugins, impls, more = load_plugins(document, settings)
-    faults += more
-    kind, nearest, more = handler_class(settings, entry)
-    faults += more
-    more, warnings = config.check_entry(settings, entry, nearest)
-    faults += more
-    application = app
+    kind, warnings, found = _check(settings, entry)
+    faults += more + found
     if app is None and settings.app.target is not None:
-        application, more = load_application(document, settings.app)
+        app, more = load_application(document, settings.app)
         faults += more
-    if entry in ("serve", "handler"):
-        faults += _check_engines(settings)
     if faults or kind is None:
         raise ConfigError(document.arrange(faults))
     plan = BARE if plugins.safe else compile_plan(impls)
     return Kit(
         config=settings,
         document=document,
-        application=application,
+        application=app,
         handler_class=configured(kind, settings, plan, entry),
         own=instance_attributes(settings, entry),
         plan=plan,
         plugins=plugins,
         warnings=tuple(document.arrange([*plugins.warnings, *warnings])),
     )
+
+
+def _check(
+    settings: config.Config, entry: Entry
+) -> tuple[type[BaseHandler] | None, list[Fault], list[Fault]]:
+    """Hold settings to the way of running; give the class, warnings and faults."""
+    kind, nearest, faults = handler_class(settings, entry)
+    found, warnings = config.check_entry(settings, entry, nearest)
+    faults += found
+    if entry in ("serve", "handler"):
+        faults += _check_engines(settings)
+    return kind, warnings, faults
 
 
 def _check_engines(settings: config.Config) -> list[Fault]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
+    from handlerkit.config.model import ServerSettings
     from handlerkit.kit.assembly import Source
 
 
@@ -45,37 +46,21 @@ def serve(
         ConfigError: with every mistake found.
         HandlerkitError: the address cannot be had, or the engine failed.
     """
-    if isinstance(source, (str, PurePath)):
-        source = Path(source).absolute() if app is None else source
     document = config.read(source)
     settings, faults = config.validate(document)
     if settings is None:
+        load(
+            source, app, entry="serve"
+        )  # raises with the mistakes of all the rest, too
         raise ConfigError(faults)
     address = settings.server.bind if bind is None else config.address(bind)
     say = announce or _say_nothing
-    if settings.server.engine == "builtin":
-        return run_builtin(load(source, app, entry="serve"), address, say)
-    return _serve_engine(source, app, address, say)
-
-
-def _serve_engine(
-    source: Source,
-    app: WSGIApplication | None,
-    address: str,
-    say: Callable[[str], None],
-) -> int:
-    """Have an engine serve; the application is imported in children only.
-
-    Workers are forked off this process: what it had imported, they could not reload.
-    """
-    document = config.read(source)
-    settings, _ = config.validate(document)
-    if settings is None:
-        raise ConfigError([])
     server = settings.server
-    engine = server.engine
-    options = server.granian if engine == "granian" else server.gunicorn
-    faults = engines.check_engine(engine, address)
+    if server.engine == "builtin":
+        return run_builtin(load(source, app, entry="serve"), address, say)
+    # The application is imported in children only: workers are forked off this
+    # process, and could not reload what it had imported.
+    faults = engines.check_engine(server.engine, address)
     lines: list[str] = []
     try:
         lines = in_child(partial(_described, source, app, address))
@@ -85,9 +70,16 @@ def _serve_engine(
         raise ConfigError(document.arrange(faults))
     for line in lines:
         say(line)
+    if isinstance(source, (str, PurePath)):
+        source = Path(source).absolute()
+    return _run_engine(server, partial(_hosted, source, app), address)
+
+
+def _run_engine(server: ServerSettings, hosted: partial[Hosted], address: str) -> int:
+    options = server.granian if server.engine == "granian" else server.gunicorn
     return engines.run(
-        engine,
-        partial(_hosted, source, app),
+        server.engine,
+        hosted,
         options=options,
         bind=address,
         workers=server.workers,
