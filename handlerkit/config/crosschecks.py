@@ -94,10 +94,9 @@ def _check_class(config: Config, running: str, nearest: str | None) -> list[Faul
 
 
 def _check_derived(config: Config, running: str) -> list[Fault]:
-    given = config.handler.model_fields_set
     faults = []
     for name, why in _DERIVED.get(running, {}).items():
-        if name in given and getattr(config.handler, name) is not None:
+        if getattr(config.handler, name) is not None:
             text = f"{name} is not a setting of {_RUNS[running]}"
             faults.append(Fault("HK408", text, path=("handler", name), hint=why))
     return faults

@@ -223,7 +223,7 @@ def unknown_key(
         return _unknown_table(str(key), names, value)
     place = f"[{dotted(table)}]"
     hint = closest(str(key), names)
-    homes = _homes(str(key), table)
+    homes = _homes(str(key))
     # A plugin may have meant anything by a name that handlerkit has, too.
     if homes and not (hint and table[0] == "plugins"):
         text = f'"{key}" is not a key of {place}'
@@ -233,7 +233,7 @@ def unknown_key(
 
 
 def _unknown_table(key: str, names: Iterable[str], value: object) -> Fault:
-    homes = _homes(key, ())
+    homes = _homes(key)
     if homes and not isinstance(value, Mapping):
         text = f'"{key}" is not a key of the top level'
         return Fault(
@@ -248,18 +248,15 @@ def _unknown_table(key: str, names: Iterable[str], value: object) -> Fault:
     return Fault("HK206", text, path=(key,), hint=hint or meant, on="key")
 
 
-def _homes(key: str, table: Sequence[str | int]) -> str:
+def _homes(key: str) -> str:
     """Give the table that a key belongs in, if it is right in another."""
     homes = {
         f"[{name}]": field.annotation
         for name, field in fields(Config)
         if name not in ("hooks", "plugins")
     } | {"[hooks.<hook>]": HookSettings, "[plugins.<name>]": PluginEntry}
-    here = [f"[{dotted(table)}]"]
-    if table and table[0] in ("hooks", "plugins"):
-        here.append("[hooks.<hook>]" if table[0] == "hooks" else "[plugins.<name>]")
     for home, model in homes.items():
-        if home not in here and _is_model(model) and key in dict(fields(model)):
+        if _is_model(model) and key in dict(fields(model)):
             return home
     return ""
 

@@ -185,7 +185,7 @@ def _convert(text: str, scalars: list[Any]) -> Any:
         for member in scalars
         for choice in (get_args(member) if get_origin(member) is Literal else ())
     } | {member for member in scalars if isinstance(member, type)}
-    if not kinds or not kinds <= {int, float, bool}:
+    if not kinds <= {int, float, bool}:
         return text
     if bool in kinds and text.lower() in _BOOLEANS:
         return _BOOLEANS[text.lower()]

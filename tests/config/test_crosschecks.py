@@ -63,6 +63,16 @@ def test_a_class_of_ones_own_is_taken_for_its_nearest(valid, entry, codes):
     assert check(valid, table, entry, "IISCGIHandler") == (codes, [])
 
 
+def test_a_class_of_ones_own_is_told_by_its_name(valid):
+    table = valid({"handler": {"class": "shop:Handler"}})
+
+    (fault,), _ = config.check_entry(table, "serve", "CGIHandler")
+
+    assert fault.message == (
+        "shop:Handler, a CGIHandler, does not fit the built-in server"
+    )
+
+
 def test_a_class_of_ones_own_fits_until_it_is_known(valid):
     assert check(valid, {"handler": {"class": "shop:Handler"}}, "serve") == ([], [])
 

@@ -374,11 +374,12 @@ def test_a_mapping_may_hold_an_object_for_a_plugin():
     class Sink(BaseModel):
         model_config = ConfigDict(arbitrary_types_allowed=True)
         sink: io.StringIO
+        more: list[int | io.StringIO] = []
         url: AnyUrl = AnyUrl("http://a/")
 
     sink = io.StringIO()
 
-    record, faults = settings_of({"sink": sink}, Sink)
+    record, faults = settings_of({"sink": sink, "more": [1, sink]}, Sink)
     _, unknown = settings_of({"sink": sink, "snk": 1}, Sink)
 
     assert faults == []

@@ -1,6 +1,7 @@
 """Values from outside are resolved where a model has a scalar, and stay secret."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -151,9 +152,23 @@ def test_a_plugins_setting_is_taken_from_the_environment():
 
 
 def test_a_plugins_variable_that_is_not_utf8_is_told():
-    (_, faults), _ = settings_of({"word": {"env": "D"}}, D="\udce9")
+    (_, faults), _ = settings_of({"word": {"env": "D"}}, D="a\udce9b")
 
     assert [fault.message for fault in faults] == ["env D: is not UTF-8"]
+
+
+def test_text_stays_text_where_it_may():
+    class Settings(BaseModel):
+        both: int | str
+        choice: Literal[1, 2]
+        number: float
+
+    table = {key: {"env": "N"} for key in ("both", "choice", "number")}
+
+    (record, faults), _ = settings_of(table, Settings, N="2")
+
+    assert faults == []
+    assert (record.both, record.choice, record.number) == ("2", 2, 2.0)
 
 
 def test_a_plugins_own_table_with_a_key_env_stays_one():

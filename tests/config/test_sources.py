@@ -130,12 +130,12 @@ def test_faults_from_elsewhere_get_file_and_place(tmp_path):
 
 
 def test_a_place_that_is_not_in_the_file_comes_after_those_that_are():
-    document = config.read({"a": 1, "b": 2})
-    paths = [("z",), ("b", "c"), ("b",), ("a",)]
+    document = config.read({"a": [{"k": 1}], "b": 2})
+    paths = [("z",), ("b", "c"), ("b",), ("a", 5, "k"), ("a", 0, "k")]
 
     faults = document.arrange([Fault("HK000", "", path=path) for path in paths])
 
-    assert [fault.path for fault in faults] == [("a",), ("b",), ("b", "c"), ("z",)]
+    assert [fault.path for fault in faults] == [*reversed(paths)]
 
 
 @pytest.mark.parametrize(("value", "safe"), [("1", True), ("0", False), ("", False)])
