@@ -149,6 +149,10 @@ def _check(
     kind, nearest, faults = handler_class(settings, entry)
     found, warnings = config.check_entry(settings, entry, nearest)
     faults += found
+    try:
+        settings.handler.attributes()
+    except ConfigError as exc:
+        faults += exc.faults
     if entry in ("serve", "handler"):
         faults += _check_engines(settings)
     return kind, warnings, faults
