@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+
+# Not signal: it makes its numbers enums, which costs more than all of this module.
+from _signal import SIG_DFL, SIGTERM, getsignal, signal  # type: ignore[import-not-found]
 from stat import S_ISSOCK
 
 TYPE_CHECKING = False
@@ -96,6 +99,7 @@ def run(kit: Kit, streams: Streams) -> int:
     os.environ.pop("HTTP_PROXY", None)
     try:
         handler = kit.handler()
+        _outlive_answer(handler)
         handler.stdin = streams.request
         handler.stdout = streams.response
         handler.run(kit.application)
@@ -103,6 +107,35 @@ def run(kit: Kit, streams: Streams) -> int:
         kit.close()
         streams.drain()
     return 1 if handler.ended == "aborted" else 0
+
+
+def _outlive_answer(handler: Any) -> None:
+    """Have SIGTERM end this process only as long as its answer is incomplete.
+
+    lighttpd sends it as soon as it has all that Content-Length announced. What comes
+    after that, late errors, `request_finished`, `close` of plugins, must happen.
+    """
+
+    def terminate(number: int, _: object) -> None:
+        if handler.ended is None and not _is_whole(handler):
+            signal(number, SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    try:
+        if getsignal(SIGTERM) == SIG_DFL:
+            signal(SIGTERM, terminate)
+    except ValueError:  # not the main thread: whoever made this one decides
+        return
+
+
+def _is_whole(handler: Any) -> bool:
+    """Say whether all of a response of known length is out."""
+    headers = handler.headers
+    return (
+        handler.headers_sent
+        and headers is not None
+        and headers.get("Content-Length") == str(handler.bytes_sent)
+    )
 
 
 def refuse(streams: Streams, reason: str) -> int:
