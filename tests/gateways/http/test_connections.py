@@ -79,6 +79,20 @@ def test_chunks_come_and_go(serve: Callable[..., Any]) -> None:
     assert (answer.body, answer.end) == (b"hello!", "chunks")
 
 
+def test_a_head_that_announced_the_end_is_held_to_it(serve: Callable[..., Any]) -> None:
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"early "
+        yield environ["wsgi.input"].read()
+
+    client = serve(application, keep_alive_timeout=60.0).client()
+    client.send(b"POST / HTTP/1.1\r\n" + CHUNKED + b"4\r\nlate\r\n0\r\n\r\n")
+    answer = client.answer()
+
+    assert (answer.body, answer.headers["connection"]) == (b"early late", "close")
+    assert client.ended()
+
+
 def test_a_chunked_body_that_was_read_to_its_end_keeps_the_connection(
     serve: Callable[..., Any], echo: Any
 ) -> None:
@@ -249,7 +263,10 @@ class TestExpect:
             yield environ["wsgi.input"].read()
 
         client = serve(application).client()
-        client.send(head(2, "Expect: 100-continue") + b"hi")
+        client.send(head(2, "Expect: 100-continue"))
+        while b"early" not in client.ahead:
+            client.ahead += client.receive()
+        client.send(b"hi")
 
         assert client.answer().body == b"early hi"
 

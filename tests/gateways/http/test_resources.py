@@ -1,5 +1,6 @@
 """What a server does when clients misbehave, or the machine has no more to give."""
 
+import os
 import signal
 import socket
 import struct
@@ -102,6 +103,27 @@ def test_serve_returns_on_a_signal_and_gives_the_signals_back(number: int) -> No
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="POSIX signals")
+def test_a_signal_that_hits_a_worker_stops_the_server_as_well() -> None:
+    main = threading.get_ident()
+
+    def send() -> None:
+        while sys._current_frames()[main].f_code.co_name != "select":
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def ready() -> None:
+        sender.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    sender = threading.Thread(target=send)
+    try:
+        http.serve(Kit(), listen("127.0.0.1:0"), ready=ready)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        sender.join(PATIENCE)
+
+
 def test_serve_in_another_thread_leaves_the_signals_alone() -> None:
     before = signal.getsignal(signal.SIGTERM)
     found: list[Any] = []
@@ -167,7 +189,8 @@ def test_without_a_descriptor_left_it_waits_for_one_and_says_so() -> None:
     answer = second.recv(4096)
     second.close()
     process.terminate()
-    process.communicate(timeout=PATIENCE)
+    more = process.communicate(timeout=PATIENCE)[1]
 
+    assert more.count("cannot accept") < 5
     assert said.startswith("handlerkit: cannot accept a connection: ")
     assert answer.startswith(b"HTTP/1.1 200 OK")
