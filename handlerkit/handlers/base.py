@@ -131,6 +131,7 @@ class BaseHandler(Response):
             and type(result) is list
             and len(result) == 1
             and type(result[0]) is bytes
+            and result[0]
             and type(self.headers) is Headers
             and not self._bodiless
             and not self.headers_sent

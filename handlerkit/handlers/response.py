@@ -151,10 +151,10 @@ class Response(Recovery):
 
     def _settle(self, data: bytes) -> bytes:
         """Complete the headers for a body of one block; give what may go out of it."""
+        self.bytes_sent = size = len(data)
         starting = self.plan.response_starting
         if starting is not None and not self._plain:
             self._ask_hooks(starting)
-        self.bytes_sent = size = len(data)
         if not self._marks & HAS_LENGTH:
             self._length = size
             self._marks |= HAS_LENGTH
@@ -188,8 +188,6 @@ class Response(Recovery):
             lines = bytes(headers).decode("iso-8859-1")[:-2]
         if lines.count("\n") != len(headers):
             raise ApplicationError(f"a header has a line break: {headers!r}")
-        if self._started is not None:
-            self._first_byte = perf_counter()
         if self.origin_server and not self.client_is_modern():
             self.headers_sent = True
         elif _function(self.send_preamble) is _SEND_PREAMBLE:
@@ -217,6 +215,8 @@ class Response(Recovery):
                 self._length = length
         if self.http_version != "1.0" or self.keep_alive is not None:
             self._frame()
+        if self._started is not None:
+            self._first_byte = perf_counter()
 
     def _ask_hooks(self, enrich: Callable[..., object]) -> None:
         """Let hooks change the headers; hold what they leave to the same rules."""
