@@ -37,7 +37,7 @@ def load_objects(
     for name, reference in references.items():
         try:
             found[name] = load_object(reference)
-        except Exception as exc:  # noqa: BLE001 - a module may raise anything
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - an import may raise anything
             text = f"{name} cannot be imported: {said(exc)}"
             faults.append(Fault("HK406", text, path=(*path, name)))
     if faults:

@@ -77,19 +77,15 @@ class Document:
         return sorted(faults, key=lambda fault: self._place(fault.path))
 
     def without(self, faults: Iterable[Fault]) -> Document:
-        """Give this document less the tables that have these faults.
+        """Give this document less the keys that have these faults.
 
-        To go on looking for mistakes in the rest: one plugin's table, or a whole one.
+        To go on looking for mistakes in the rest.
         """
-        raw = {name: _shallow(table) for name, table in self.raw.items()}
+        raw = self.raw
         for fault in faults:
-            first, *rest = fault.path[len(self.prefix) :] or ("",)
-            tables = raw.get(str(first))
-            if first == "plugins" and rest and isinstance(tables, dict):
-                tables.pop(rest[0], None)
-                raw.pop("hooks", None)  # it may speak of the plugin
-            else:
-                raw.pop(str(first), None)
+            raw = _less(raw, fault.path[len(self.prefix) :])
+        if _names(raw, "plugins") != _names(self.raw, "plugins"):
+            raw = _less(raw, ("hooks",))  # it may speak of the plugin
         return Document(
             raw,
             base=self.base,
@@ -198,8 +194,21 @@ def _embedded(raw: Mapping[str, Any], file: str) -> Mapping[str, Any]:
     return node
 
 
-def _shallow(table: Any) -> Any:
-    return dict(table) if isinstance(table, Mapping) else table
+def _less(node: Any, path: TomlPath) -> Any:
+    """Copy a table without the key at ``path``, or without what holds that place."""
+    if not path or not isinstance(node, Mapping) or path[0] not in node:
+        return node
+    inner = node[path[0]]
+    if len(path) > 1 and isinstance(inner, Mapping) and path[1] in inner:
+        # In its place, for the order of plugins is the order of the file.
+        rest = _less(inner, path[1:])
+        return {key: rest if key == path[0] else value for key, value in node.items()}
+    return {key: value for key, value in node.items() if key != path[0]}
+
+
+def _names(node: Any, key: str) -> list[str]:
+    table = node.get(key)
+    return list(table) if isinstance(table, Mapping) else []
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from handlerkit import config
 from handlerkit.errors import ConfigError, Fault
 from handlerkit.kit.classes import configured, handler_class, instance_attributes
 from handlerkit.kit.plugins import Plugins, load_plugins
-from handlerkit.kit.targets import load_application
+from handlerkit.kit.targets import join_path, load_application
 from handlerkit.plan import BARE, compile_plan
 
 if TYPE_CHECKING:
@@ -120,12 +120,14 @@ def load(
     if settings is None:  # what is sound may hold more mistakes: find them too
         settings, _ = config.validate(document.without(faults))
     if settings is None:
-        raise ConfigError(document.arrange(faults))
+        raise ConfigError(faults)
+    if app is None or "path" in settings.app.model_fields_set:
+        join_path(document, settings.app)
     plugins, impls, more = load_plugins(document, settings)
     kind, warnings, found = _check(settings, entry)
     faults += more + found
     if app is None and settings.app.target is not None:
-        app, more = load_application(document, settings.app)
+        app, more = load_application(settings.app.target)
         faults += more
     if faults or kind is None:
         raise ConfigError(document.arrange(faults))

@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from handlerkit.config import AppSettings, Document
 
 
-def load_application(
-    document: Document, settings: AppSettings
-) -> tuple[Any, list[Fault]]:
-    """Import ``[app] target``, call it if it is a factory; give it, or the fault."""
-    target = settings.target or ""
+def join_path(document: Document, settings: AppSettings) -> None:
+    """Put ``[app] path`` in front of ``sys.path``."""
     for place in reversed(settings.path):
         directory = str((document.base / place).resolve())
         if directory not in sys.path:
             sys.path.insert(0, directory)
+
+
+def load_application(target: str) -> tuple[Any, list[Fault]]:
+    """Import ``[app] target``, call it if it is a factory; give it, or the fault."""
     try:
         application: Any = load_object(target.removesuffix("()"))
         if target.endswith("()"):
