@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 from handlerkit.errors import ClientDisconnected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Readable(Protocol):
         """The one method that every server's stream gets right."""
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 
 
 _BLOCK = 65536
+# The most that one read of the stream asks for, whatever the application does.
+_LARGEST = 1 << 20
 
 
-class BoundedInput:
+class BoundedInput(io.BufferedReader):
     """A request body over a stream that may not end with it.
 
     Only ``read(n)`` of the stream is used: several servers get ``readline`` or
@@ -28,70 +32,30 @@ class BoundedInput:
     never passes for a whole one.
     """
 
-    __slots__ = ("_ahead", "_left", "_stream")
+    def __init__(self, stream: Readable, length: int | None) -> None:
+        super().__init__(_Body(stream, length), _BLOCK)
+
+
+class _Body(io.RawIOBase):
+    """The pieces of a body, each by one ``read`` of the stream, never past the end."""
 
     def __init__(self, stream: Readable, length: int | None) -> None:
         self._stream = stream
         self._left = length
-        self._ahead = b""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read ``size`` bytes, fewer only at the end; all that is left if negative."""
-        if size is None or size < 0:
-            return self._take(None)
-        return self._take(size)
+    def readable(self) -> bool:
+        return True
 
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """Read one line with its newline, ``size`` bytes of it at the most."""
-        limit = None if size is None or size < 0 else size
-        searched = 0
-        while True:
-            end = self._ahead.find(b"\n", searched) + 1
-            if end or (limit is not None and len(self._ahead) >= limit):
-                break
-            searched = len(self._ahead)
-            block = self._block(_BLOCK if limit is None else limit - searched)
-            if not block:
-                break
-            self._ahead += block
-        end = end or len(self._ahead)
-        if limit is not None:
-            end = min(end, limit)
-        line, self._ahead = self._ahead[:end], self._ahead[end:]
-        return line
+    def readinto(self, buffer: Any) -> int:
+        block = self._block(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
 
-    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """Read lines until ``hint`` bytes are passed, or to the end."""
-        lines: list[bytes] = []
-        total = 0
-        for line in self:
-            lines.append(line)
-            total += len(line)
-            if hint is not None and 0 < hint <= total:
-                break
-        return lines
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.readline, b"")
-
-    def _take(self, size: int | None) -> bytes:
-        parts = [self._ahead]
-        wanted = None if size is None else size - len(self._ahead)
-        if wanted is not None and wanted <= 0:
-            taken, self._ahead = self._ahead[:size], self._ahead[size:]
-            return taken
-        self._ahead = b""
-        while wanted is None or wanted > 0:
-            block = self._block(_BLOCK if wanted is None else wanted)
-            if not block:
-                break
-            parts.append(block)
-            if wanted is not None:
-                wanted -= len(block)
-        return b"".join(parts)
+    def readall(self) -> bytes:
+        return b"".join(iter(lambda: self._block(_BLOCK), b""))
 
     def _block(self, size: int) -> bytes:
-        """Read once from the stream, never past the end of the body."""
+        size = min(size, _LARGEST)
         if self._left is not None:
             size = min(size, self._left)
             if not size:
@@ -110,10 +74,23 @@ class BoundedInput:
         return block
 
 
-class _Nothing:
-    def read(self, _: int, /) -> bytes:
+class Nothing:
+    """The body of a request that has none; it keeps no state, so all share one."""
+
+    __slots__ = ()
+
+    def read(self, _: int | None = -1, /) -> bytes:
+        """Read nothing."""
         return b""
 
+    readline = read
 
-# The body of a request that has none; it keeps no state, so all share it.
-NOTHING = BoundedInput(_Nothing(), 0)
+    def readlines(self, _: int | None = -1, /) -> list[bytes]:
+        """Read nothing."""
+        return []
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
+NOTHING = Nothing()
