@@ -53,4 +53,5 @@ def _not_loaded(target: str, exc: BaseException) -> Fault:
 
 
 def _is_machinery(filename: str) -> bool:
-    return filename == __file__ or "importlib" in filename
+    ours = (__file__, load_object.__code__.co_filename)
+    return filename in ours or "importlib" in filename

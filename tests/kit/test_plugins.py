@@ -1,0 +1,322 @@
+"""The plugins of a kit: which are active, what they are given, how they live."""
+
+import pytest
+
+import handlerkit
+from handlerkit.kit.plugins import probe
+from handlerkit.plan import BARE
+
+APP = '[app]\ntarget = "shop:application"\n'
+FAILING = '[app]\ntarget = "shop:failing"\n'
+LIVING = """
+import pathlib
+
+LOG = pathlib.Path(__file__).with_name("life")
+
+
+class Living:
+    def __init__(self):
+        self.name = type(self).__name__
+
+    def start(self):
+        self.tell("starts")
+
+    def close(self):
+        self.tell("closes")
+
+    def tell(self, what):
+        with LOG.open("a") as log:
+            log.write(f"{self.name} {what}\\n")
+
+
+class One(Living):
+    pass
+
+
+class Two(Living):
+    pass
+
+
+class StartFails(Living):
+    def start(self):
+        raise OSError("no queue")
+
+
+class CloseFails(Living):
+    def close(self):
+        raise OSError("no end")
+"""
+
+
+def living(site, *names, **options):
+    site.write("living.py", LIVING)
+    rest = "".join(f"{key} = {value}\n" for key, value in options.items())
+    return site.load(
+        APP
+        + "".join(
+            f'[plugins.{name}]\nuse = "./living.py:{name}"\n{rest}' for name in names
+        )
+    )
+
+
+def life(site):
+    path = site.directory / "life"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+# --- which are active --------------------------------------------------------
+
+
+def test_tracebacks_are_logged_unasked(site):
+    response = site.serve(FAILING)
+
+    assert "Traceback" in response.log
+    assert response.log.endswith("ZeroDivisionError: of the shop\n")
+
+
+def test_the_log_that_is_there_unasked_can_be_silenced(site):
+    response = site.serve(f"{FAILING}[plugins.text-log]\nenabled = false\n")
+
+    assert response.log == ""
+    assert response.status == "500 Internal Server Error"
+
+
+def test_the_unasked_log_comes_last(site):
+    site.write(
+        "first.py",
+        "from handlerkit import hookimpl\n"
+        "@hookimpl\n"
+        "def log_exception(handler):\n"
+        "    handler.get_stderr().write('first\\n')\n",
+    )
+
+    response = site.serve(f'{FAILING}[plugins.first]\nuse = "./first.py"\n')
+
+    assert response.log.startswith("first\nTraceback")
+
+
+def test_a_disabled_plugin_is_not_even_imported(site):
+    site.write("never.py", "raise AssertionError('imported')")
+
+    kit = site.load(f'{APP}[plugins.never]\nuse = "./never.py"\nenabled = false\n')
+
+    assert kit.plugins.inactive == {"never": "disabled"}
+    assert site.ask(kit).body == b"the shop"
+
+
+def test_a_required_plugin_that_does_not_load_stops_the_start(site):
+    (mistake,) = site.mistakes(f"{APP}[plugins.no-such-plugin]\n")
+
+    assert 'no plugin "no-such-plugin"' in mistake
+
+
+def test_a_plugin_that_is_not_required_is_a_warning(site):
+    kit = site.load(f"{APP}[plugins.no-such-plugin]\nrequired = false\n")
+
+    (warning,) = kit.warnings
+    assert 'no plugin "no-such-plugin"' in warning.message
+    assert kit.plugins.inactive["no-such-plugin"].startswith("failed: ")
+    assert site.ask(kit).body == b"the shop"
+
+
+def test_settings_of_a_plugin_that_is_not_required_must_be_valid_all_the_same(site):
+    (mistake,) = site.mistakes(f"{APP}[plugins.environ]\nrequired = false\nsett = 1\n")
+
+    assert 'unknown key "sett"' in mistake
+
+
+def test_safe_mode_starts_without_any_plugin(site, monkeypatch):
+    monkeypatch.setenv("HANDLERKIT_SAFE", "1")
+    site.write("never.py", "raise AssertionError('imported')")
+
+    kit = site.load(f'{FAILING}[plugins.never]\nuse = "./never.py"\n')
+    response = site.ask(kit)
+
+    assert kit.plan is BARE
+    assert kit.plugins.loaded == []
+    assert response.status == "500 Internal Server Error"
+    assert response.log.endswith("ZeroDivisionError: of the shop\n")
+
+
+def test_two_plugins_of_one_kind_have_a_table_each(site):
+    kit = site.load(
+        '[app]\ntarget = "shop:environ"\n'
+        '[plugins.one]\nuse = "environ"\nset = { "shop.one" = "1" }\n'
+        '[plugins.two]\nuse = "environ"\nset = { "shop.two" = "2" }\n'
+    )
+
+    body = site.ask(kit).body
+
+    assert b"shop.one=1\n" in body
+    assert b"shop.two=2\n" in body
+
+
+def test_plugins_are_called_in_the_order_of_the_file_unless_hooks_say_otherwise(site):
+    site.write(
+        "mark.py",
+        "from handlerkit import hookimpl\n"
+        "class Settings_:\n    pass\n"
+        "class A:\n"
+        "    @hookimpl\n"
+        "    def setup_environ(self, environ):\n"
+        "        environ.setdefault('shop.order', []).append(type(self).__name__)\n"
+        "class B(A):\n    pass\n"
+        "class C(A):\n    pass\n",
+    )
+    tables = "".join(f'[plugins.{n}]\nuse = "./mark.py:{n.upper()}"\n' for n in "cab")
+    text = f'[app]\ntarget = "shop:environ"\n{tables}'
+
+    def order(text):
+        lines = site.serve(text).body.decode().splitlines()
+        return next(line for line in lines if line.startswith("shop.order="))
+
+    assert order(text) == "shop.order=['C', 'A', 'B']"
+    ordered = f'{text}[hooks.setup_environ]\norder = ["b"]\nexclude = ["a"]\n'
+    assert order(ordered) == "shop.order=['B', 'C']"
+
+
+# --- what they are given -----------------------------------------------------
+
+SECRETIVE = """
+from pydantic import BaseModel, SecretStr
+
+from handlerkit import hookimpl
+
+
+class Secretive:
+    class Settings(BaseModel):
+        dsn: SecretStr
+        level: int = 3
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    @hookimpl
+    def log_exception(self, handler):
+        handler.get_stderr().write(f"{self.settings!r} {self.settings.dsn}\\n")
+"""
+
+
+def secretive(rest):
+    return f'{FAILING}[plugins.secretive]\nuse = "./secretive.py:Secretive"\n{rest}'
+
+
+def test_settings_are_a_frozen_record_that_masks_its_secrets(site, monkeypatch):
+    monkeypatch.setenv("SHOP_DSN", "the-secret")
+    site.write("secretive.py", SECRETIVE)
+
+    kit = site.load(secretive('dsn = { env = "SHOP_DSN" }\n'))
+    (plugin,) = [each.plugin for each in kit.plugins.loaded if each.name == "secretive"]
+
+    assert site.ask(kit).log.startswith("Settings(dsn=***, level=3) the-secret\n")
+    with pytest.raises(AttributeError, match="immutable"):
+        plugin.settings.level = 4
+    assert "the-secret" not in repr(kit.config) + str(kit.config.model_dump())
+
+
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        ('dsn = "the-secret"\nlevel = "the-secret"\n', "level must be an integer"),
+        ('dsn = ["the-secret"]\n', "dsn must be a string"),
+        ('dsn = "x"\nlvel = 4\n', 'unknown key "lvel"'),
+        ('dsn = { env = "SHOP_NO" }\n', "SHOP_NO"),
+        ("", "dsn"),
+    ],
+)
+def test_settings_are_validated_by_the_plugins_own_model(site, rest, said):
+    site.write("secretive.py", SECRETIVE)
+
+    (mistake,) = site.mistakes(secretive(rest))
+
+    assert mistake.startswith("plugins.secretive")
+    assert said in mistake
+    assert "dsn" not in mistake or "the-secret" not in mistake
+
+
+def test_settings_by_reference_are_imported_to_validate(site):
+    site.write("secretive.py", SECRETIVE)
+    site.write(
+        "lean.py",
+        "from handlerkit import hookimpl\n"
+        "class Lean:\n"
+        "    Settings = 'secretive:Secretive.Settings'\n"
+        "    def __init__(self, settings):\n        self.settings = settings\n"
+        "    @hookimpl\n"
+        "    def log_exception(self, handler):\n"
+        "        handler.get_stderr().write(f'level {self.settings.level}\\n')\n",
+    )
+
+    response = site.serve(
+        f'{FAILING}[plugins.lean]\nuse = "./lean.py:Lean"\ndsn = "x"\nlevel = 9\n'
+    )
+
+    assert response.log.startswith("level 9\n")
+
+
+# --- how they live -----------------------------------------------------------
+
+
+def test_plugins_start_in_order_and_close_in_reverse(site):
+    kit = living(site, "One", "Two")
+    assert life(site) == []
+
+    kit.start()
+    kit.start()
+    assert life(site) == ["One starts", "Two starts"]
+
+    kit.close()
+    kit.close()
+    assert life(site)[2:] == ["Two closes", "One closes"]
+
+
+def test_a_plugin_that_does_not_start_has_those_before_it_closed(site):
+    kit = living(site, "One", "StartFails", "Two")
+
+    with pytest.raises(handlerkit.HandlerkitError, match=r"did not start.*no queue"):
+        kit.start()
+
+    assert life(site) == ["One starts", "StartFails closes", "One closes"]
+
+
+def test_one_that_is_not_required_may_fail_to_start(site, capfd):
+    kit = living(site, "StartFails", "Two", required="false")
+
+    kit.start()
+    kit.close()
+
+    assert "did not start: OSError: no queue" in capfd.readouterr().err
+    assert "Two starts" in life(site)
+    assert site.ask(kit).body == b"the shop"
+
+
+def test_one_that_does_not_close_keeps_none_from_closing(site, capfd):
+    kit = living(site, "One", "CloseFails")
+
+    kit.start()
+    kit.close()
+
+    assert "did not close: OSError: no end" in capfd.readouterr().err
+    assert life(site)[-1] == "One closes"
+
+
+def test_a_probe_tells_what_is_wrong_with_a_plugins_means(site):
+    site.write(
+        "probing.py",
+        "import handlerkit\n"
+        "class Fine:\n    def probe(self):\n        pass\n"
+        "class Refused:\n    def probe(self):\n        raise OSError('refused')\n"
+        "class Unsure:\n    def probe(self):\n"
+        "        raise handlerkit.HandlerkitError('no such address')\n",
+    )
+    kit = site.load(
+        "".join(
+            f'[plugins.{name}]\nuse = "./probing.py:{name}"\n'
+            for name in ("Fine", "Refused", "Unsure")
+        )
+    )
+
+    assert probe(kit.plugins) == [
+        ("Refused", "OSError: refused"),
+        ("Unsure", "no such address"),
+    ]
