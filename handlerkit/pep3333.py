@@ -56,7 +56,7 @@ def format_date_time(timestamp: float) -> str:
     )
 
 
-_date = (0, "")
+_date = (-1, "")
 
 
 def date_line(now: float) -> str:

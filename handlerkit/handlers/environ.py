@@ -82,6 +82,8 @@ def leaked_environ() -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if not _needs_transcode(name)
-        and not name.startswith(("SERVER_", "REMOTE_", "REQUEST_", "wsgi."))
-        and name != "GATEWAY_INTERFACE"
+        and not name.startswith(
+            ("SERVER_", "REMOTE_", "REQUEST_", "REDIRECT_", "wsgi.")
+        )
+        and name not in ("GATEWAY_INTERFACE", "PATH_TRANSLATED")
     }
