@@ -176,6 +176,12 @@ class Serve:
         return serving
 
 
+@pytest.fixture(scope="session")
+def serving_in() -> type[Serve]:
+    """For those whose server outlives a test: they end it themselves."""
+    return Serve
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """`handlerkit serve`, ended with the test."""

@@ -47,11 +47,9 @@ def check(options: Namespace) -> int:
 
 def show(options: Namespace) -> int:
     """Print the configuration in force, as TOML, with where each value is from."""
-    document = config.read(options.config)
-    settings, faults = config.validate(document)
-    if settings is None or faults:
-        raise ConfigError(faults)
-    print(config.effective(document, settings), end="")
+    kit = load(options.config, app=_no_application)
+    records = {each.name: each.settings for each in kit.plugins.loaded if each.settings}
+    print(config.effective(kit.document, kit.config, records), end="")
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from handlerkit import __version__
@@ -27,10 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give its exit code."""
+    if isinstance(
+        sys.stdout, TextIOWrapper
+    ):  # a file's name may be beyond its encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         return 2
@@ -39,10 +46,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Who read our output has gone; Python would complain while it ends.
+    except OSError as exc:
+        # What could not be written is still there, for Python to fail on at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(exc, BrokenPipeError):  # who reads us may stop at any time
+            print(f"handlerkit: {exc}", file=sys.stderr)
         return 1
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -121,7 +121,7 @@ def load(
         settings, _ = config.validate(document.without(faults))
     if settings is None:
         raise ConfigError(faults)
-    if app is None or "path" in settings.app.model_fields_set:
+    if document.file or app is None or "path" in settings.app.model_fields_set:
         join_path(document, settings.app)
     plugins, impls, more = load_plugins(document, settings)
     kind, warnings, found = _check(settings, entry)

@@ -19,15 +19,24 @@ _UNASKED = "text-log"
 
 
 class Loaded:
-    """One plugin of a kit: its name in the TOML, the object, where it came from."""
+    """One plugin of a kit: its name in the TOML, the object, where it came from.
+
+    ``settings`` is what it was given, None if it takes none.
+    """
 
     def __init__(
-        self, name: str, found: loading.Found, plugin: object, entry: PluginEntry
+        self,
+        name: str,
+        found: loading.Found,
+        plugin: object,
+        entry: PluginEntry,
+        settings: config.Record | None,
     ) -> None:
         self.name = name
         self.found = found
         self.plugin = plugin
         self.entry = entry
+        self.settings = settings
 
 
 class Plugins:
@@ -129,7 +138,7 @@ def _load(
         plugins.warnings.append(fault)
         plugins.inactive[name] = f"failed: {exc}"
         return []
-    plugins.loaded.append(Loaded(name, found, plugin, entry))
+    plugins.loaded.append(Loaded(name, found, plugin, entry, record))
     return []
 
 
