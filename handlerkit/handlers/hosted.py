@@ -119,7 +119,8 @@ class HostedHandler(BaseHandler):
         """Give head and body to the server at once, then forget the exchange."""
         data = self._settle(data)
         self.headers_sent = True
-        self.outer_start_response(str(self.status), list(self.headers))
+        headers = [*map(tuple, self.headers)]  # an app's pairs may be lists
+        self.outer_start_response(str(self.status), headers)
         self._chunks.append(data)
         self._forget()
 
