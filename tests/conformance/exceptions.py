@@ -50,6 +50,9 @@ EXCEPTIONS = (
     ),
     Excepted("waitress", "head-empty", "5 bytes after the response", _HEAD),
     Excepted(
+        "waitress", "head-write", "5 bytes after the response", _HEAD, "head-empty"
+    ),
+    Excepted(
         "waitress", "file-head", "5 bytes after the response", _HEAD, "head-empty"
     ),
     Excepted(
