@@ -10,10 +10,12 @@ an implementation raises depends on the hook's kind:
 * ``answer``: the first result that is not None wins;
 * ``observe``: all run, each isolated from the others.
 
-This module also holds the two values that hooks are given: `Report`, `Outcome`.
+What hooks are given, `Report` and `Outcome`, is in `handlerkit.records`.
 """
 
 from __future__ import annotations
+
+from handlerkit.records import Outcome, Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
             """Forget a start_response that was not followed by an answer."""
 
     Chain = Callable[..., Any]
+
+__all__ = ["BARE", "HOOKS", "Hook", "Impl", "Outcome", "Plan", "Report", "compile_plan"]
 
 
 class Hook:
@@ -330,79 +334,3 @@ def _ended(
         return stop.value, None
     except BaseException as exc:  # noqa: BLE001 - handed to the next wrapper
         return None, exc
-
-
-class Report:
-    """What is known of one error.
-
-    ``id`` is 128 bits in hex and sorts by time; the page, the log and the response
-    name the same one. ``text`` is the traceback, made when first read.
-    """
-
-    __slots__ = ("_render", "_text", "exception", "id")
-
-    def __init__(
-        self, report_id: str, exception: BaseException, render: Callable[[], str]
-    ) -> None:
-        self.id = report_id
-        self.exception = exception
-        self._render = render
-        self._text: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The traceback as text, ending in a newline."""
-        if self._text is None:
-            self._text = self._render()
-        return self._text
-
-    def __repr__(self) -> str:
-        return f"Report({self.id!r}, {type(self.exception).__name__})"
-
-
-class Outcome:
-    """How an exchange ended.
-
-    ``kind`` is one of:
-
-    * ``"ok"``: answered, and nothing was reported;
-    * ``"error"``: an error was reported, the client has a complete answer;
-    * ``"aborted"``: the response broke off after its head was out;
-    * ``"disconnected"``: the client went away.
-
-    ``status`` is the status line's text, None if none was decided; ``bytes_sent``
-    counts the body. ``started`` is seconds since the epoch, ``first_byte`` and
-    ``duration`` are seconds from there; ``first_byte`` is None if no head was sent.
-    """
-
-    __slots__ = (
-        "bytes_sent",
-        "duration",
-        "first_byte",
-        "kind",
-        "report_id",
-        "started",
-        "status",
-    )
-
-    def __init__(  # noqa: PLR0913 - a record, every caller names its fields
-        self,
-        *,
-        kind: str,
-        status: str | None,
-        bytes_sent: int,
-        started: float,
-        first_byte: float | None,
-        duration: float,
-        report_id: str | None = None,
-    ) -> None:
-        self.kind = kind
-        self.status = status
-        self.bytes_sent = bytes_sent
-        self.started = started
-        self.first_byte = first_byte
-        self.duration = duration
-        self.report_id = report_id
-
-    def __repr__(self) -> str:
-        return f"Outcome({self.kind!r}, {self.status!r}, {self.bytes_sent})"

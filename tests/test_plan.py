@@ -350,11 +350,23 @@ def test_a_plan_knows_who_is_called_in_order():
 
 def test_a_report_makes_its_text_once_when_it_is_read():
     made = []
-    report = Report("id", ZeroDivisionError(), lambda: made.append(1) or "text\n")
+    report = Report(
+        "id",
+        "ZeroDivisionError",
+        lambda: made.append(1) or SimpleNamespace(text="text\n"),
+    )
     assert made == []
     assert [report.text, report.text] == ["text\n", "text\n"]
     assert made == [1]
     assert repr(report) == "Report('id', ZeroDivisionError)"
+
+
+def test_a_report_not_read_in_its_exchange_has_only_id_and_type():
+    report = Report("id", "ValueError", lambda: pytest.fail("it was released"))
+    report.release()
+    assert report.text == "ValueError: not read in time\n"
+    assert (report.message, report.frames, report.fingerprint) == ("", (), "")
+    assert report.to_dict()["id"] == "id"
 
 
 def test_an_outcome_says_how_an_exchange_ended():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from handlerkit.plan import Plan, Report
 
     ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
-    MakeReport: TypeAlias = Callable[[ExcInfo, int | None], Report]
+    MakeReport: TypeAlias = Callable[[ExcInfo, int | None, Any, str], Report]
 
 _LAST_STATUS = "500 Internal Server Error"
 _LAST_HEADERS = (("Content-Type", "text/plain"),)
@@ -127,7 +127,8 @@ class Recovery:
             self._kept_status = self.__dict__.get("error_status")
             self._refused = True
             self.error_status = exc.status
-        self._report((exc_info[0], exc, exc_info[2]), log=not refused)
+        phase = "in close" if self._concluded else ""
+        self._report((exc_info[0], exc, exc_info[2]), log=not refused, phase=phase)
         if self._concluded:  # an override of close() failed, or came too early
             self.ended = "error"
         if self._gone is not None:
@@ -194,7 +195,7 @@ class Recovery:
                 self.close()
         except BaseException as exc:  # noqa: BLE001 - the exchange has ended already
             self._note_fatal(exc)
-            self._report((type(exc), exc, exc.__traceback__))
+            self._report((type(exc), exc, exc.__traceback__), phase="in close")
         self._end()
         self._clear()
 
@@ -253,7 +254,7 @@ class Recovery:
         """Report what an application hands to start_response, unless it was ours."""
         exc: BaseException | None = exc_info[1]
         if exc is not None and exc is not self._handed and not self._plain:
-            self._report(exc_info)
+            self._report(exc_info, phase="handed to start_response")
 
     def _report_fault(self, message: str) -> None:
         """Report a fault of the application that interrupts nothing."""
@@ -262,16 +263,16 @@ class Recovery:
         except ApplicationError as exc:
             self._report((type(exc), exc, exc.__traceback__))
 
-    def _report(self, exc_info: ExcInfo, *, log: bool = True) -> None:
+    def _report(self, exc_info: ExcInfo, *, log: bool = True, phase: str = "") -> None:
         """Make the report and give it to whoever logs; never raises."""
         if exc_info[1] is self._handed:
             return
         self._erred = True
         self._handed = exc_info[1]
-        self.report = None
+        self._drop_report()
         if self.make_report is not None:
             try:
-                self.report = self.make_report(exc_info, self.traceback_limit)
+                self.report = self._made_report(exc_info, phase)
             except BaseException as failure:  # noqa: BLE001 - log without a report
                 self.plugin_failed("log_exception", "make_report", failure)
         try:
@@ -280,6 +281,19 @@ class Recovery:
         except BaseException as failure:  # noqa: BLE001 - reporting changes nothing
             self.plugin_failed("log_exception", type(self).__name__, failure)
             self._write_error(exc_info[1])
+
+    def _made_report(self, exc_info: ExcInfo, phase: str = "") -> Report | None:
+        if self.make_report is None:
+            return None
+        if not phase:
+            phase = "after headers" if self.headers_sent else "before headers"
+        return self.make_report(exc_info, self.traceback_limit, self, phase)
+
+    def _drop_report(self) -> None:
+        """Forget the report; what it was not asked for by now, nobody will know."""
+        if self.report is not None:
+            self.report.release()
+            self.report = None
 
     def plugin_failed(self, hook: str, plugin: str, exc: BaseException) -> None:
         """Note an exception that must not change the exchange; never raises."""
@@ -294,9 +308,13 @@ class Recovery:
     def _write_error(self, exc: BaseException, text: str = "") -> None:
         """Write an exception to wsgi.errors; where that fails, to stderr."""
         try:
-            from traceback import format_exception
+            report = self._made_report((type(exc), exc, exc.__traceback__))
+            if report is not None:  # redacted
+                text += report.text
+            else:
+                from traceback import format_exception
 
-            text += "".join(format_exception(exc))
+                text += "".join(format_exception(exc))
         except BaseException:  # noqa: BLE001 - e.g. an exception that cannot be shown
             text += f"{type(exc).__name__}\n"
         try:
@@ -321,7 +339,7 @@ class Recovery:
                 close()
         except BaseException as exc:  # noqa: BLE001 - must mask nothing
             self._note_fatal(exc)
-            self._report((type(exc), exc, exc.__traceback__))
+            self._report((type(exc), exc, exc.__traceback__), phase="in close")
 
     def _conclude(self) -> None:
         """Say, once, how the exchange ended."""
@@ -338,7 +356,8 @@ class Recovery:
         if hook is not None:
             hook(self, self._outcome())
         # Nothing may go on holding the exception, and with it all its frames.
-        self._handed = self._gone = self.report = None
+        self._handed = self._gone = None
+        self._drop_report()
         if self._refused:
             del self.error_status
             if self._kept_status is not None:

@@ -13,20 +13,41 @@ if TYPE_CHECKING:
     ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-def make_report(exc_info: ExcInfo, limit: int | None) -> Report:
+class _Plain:
+    """What the plain report has to read."""
+
+    frames = ()
+    fingerprint = request_line = ""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.message = text.rstrip().rpartition("\n")[2]
+
+    def to_dict(self) -> dict[str, object]:
+        """Give nothing more."""
+        return {}
+
+
+def make_report(
+    exc_info: ExcInfo,
+    limit: int | None,
+    handler: object = None,  # noqa: ARG001 - others ask it for the request
+    phase: str = "",
+) -> Report:
     """Make the report of an exception; never raises, nor does its text.
 
     Args:
         exc_info: type, exception and traceback, as sys.exc_info() gives them.
         limit: how many frames the text has, None for all (``traceback_limit``).
+        handler: of the exchange that failed.
+        phase: of the exchange.
     """
-    exception = exc_info[1]
 
-    def render() -> str:
+    def describe() -> _Plain:
         text = _encodable(_traceback(exc_info, limit))
-        return text if text.endswith("\n") else f"{text}\n"
+        return _Plain(text if text.endswith("\n") else f"{text}\n")
 
-    return Report(new_id(), exception, render)
+    return Report(new_id(), _name(exc_info[0]), describe, phase=phase)
 
 
 def _traceback(exc_info: ExcInfo, limit: int | None) -> str:

@@ -511,10 +511,10 @@ class TestNothingIsKept:
         gc.enable()
 
     @staticmethod
-    def make_report(exc_info, limit):
+    def make_report(*args):
         from handlerkit.reports.plain import make_report
 
-        return make_report(exc_info, limit)
+        return make_report(*args)
 
     @pytest.mark.parametrize("kind", [Watched, Fatal])
     @pytest.mark.parametrize("app", APPS)
