@@ -1,8 +1,8 @@
 """Write the pages of docs/reference that follow from the code: ``make docs``.
 
 ``hooks.md`` from the hook specifications, ``config.md`` from the models, ``cli.md``
-from the parser of the command line, ``errors.md`` from the table of codes. A test
-holds the pages to what this gives.
+from the parser of the command line, ``errors.md`` from the table of codes, ``api.md``
+from what the package exports. A test holds the pages to what this gives.
 """
 # ruff: noqa: INP001 - a script beside the pages, not a package
 
@@ -12,17 +12,20 @@ import argparse
 import ast
 import inspect
 import re
-from importlib import import_module
+import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
-from handlerkit import errors, plan
+import handlerkit
+from handlerkit import errors, handlers, plan
 from handlerkit.builtin import BUILTINS
 from handlerkit.cli.main import _parser
 from handlerkit.config import CODES, model
 from handlerkit.config.references import fields
 from handlerkit.config.writing import value_text
 from handlerkit.hooks import markers, specs
+from handlerkit.kit.targets import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +43,12 @@ TABLES: dict[str, type[BaseModel]] = {
     "hooks.<hook>": model.HookSettings,
     "plugins.<name>": model.PluginEntry,
 }
+SECTIONS = {"Args:": [], "Raises:": ["Raises:", ""], "Returns:": ["Returns:", ""]}
+FUNCTIONS = ("load", "wsgi", "run_cgi", "serve")
+HANDLERS = sorted(
+    (name for name in handlers.__all__ if name.endswith("Handler")),
+    key=lambda name: len(getattr(handlers, name).__mro__),
+)
 GROUPS = {
     "HK1": "The file",
     "HK2": "Keys and values",
@@ -50,13 +59,11 @@ GROUPS = {
 
 def pages() -> dict[str, str]:
     """Give the text of each page, by its file name."""
-    made = {
-        "hooks.md": hooks_page(),
-        "config.md": config_page(),
-        "cli.md": cli_page(),
-        "errors.md": errors_page(),
+    makers = (hooks_page, config_page, cli_page, errors_page, api_page)
+    return {
+        make.__name__.replace("_page", ".md"): "\n".join(make()).rstrip() + "\n"
+        for make in makers
     }
-    return {name: "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
 
 
 # --- Hooks --------------------------------------------------------------------
@@ -86,9 +93,14 @@ def hooks_page() -> Iterator[str]:
 
 
 def signature(function: Any) -> str:
-    """Give a hook's signature as its source has it."""
+    """Give a function's signature as its source has it."""
     said = inspect.signature(function)
-    arguments = [f"{each.name}: {each.annotation}" for each in said.parameters.values()]
+    arguments: list[str] = []
+    for each in said.parameters.values():
+        if each.kind is each.KEYWORD_ONLY and "*" not in arguments:
+            arguments.append("*")
+        default = "" if each.default is each.empty else f" = {each.default!r}"
+        arguments.append(f"{each.name}: {each.annotation}{default}")
     line = f"{function.__name__}({', '.join(arguments)}) -> {said.return_annotation}"
     if len(line) <= 80:  # noqa: PLR2004 - what fits on a page
         return line
@@ -154,19 +166,13 @@ def config_page() -> Iterator[str]:
 
 def builtin_plugin(name: str) -> Iterator[str]:
     """Describe a built-in plugin: what it does, its hooks, its settings."""
-    plugin = load(BUILTINS[name])
+    plugin = resolve(BUILTINS[name])
     yield from ("", f"### `[plugins.{name}]`", "", *prose(plugin), "")
     hooks = [hook for hook in plan.HOOKS if hasattr(plugin, hook)]
     links = ", ".join(f"[`{hook}`](hooks.md#{hook})" for hook in hooks)
     yield f"Hooks: {links}."
     if hasattr(plugin, "Settings"):
-        yield from ("", *keys_table(load(plugin.Settings)))
-
-
-def load(reference: str) -> Any:
-    """Import ``module:name``."""
-    module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)
+        yield from ("", *keys_table(resolve(plugin.Settings)))
 
 
 def keys_table(table: type[BaseModel]) -> Iterator[str]:
@@ -220,17 +226,9 @@ def cli_page() -> Iterator[str]:
                 yield from ("", f"## handlerkit {name}", "", command.description, "")
                 yield from ("```text", str(command.epilog), "```", "")
                 yield from ("| option | meaning |", "|---|---|", *options(command))
-    yield from ("", "## Exit codes", "")
-    yield from (
-        "| code | meaning |",
-        "|---|---|",
-        "| 0 | fine |",
-        "| 1 | the thing itself failed |",
-        "| 2 | wrong use, or an invalid configuration |",
-        "| 130 | interrupted by the keyboard |",
-        "",
-        "Mistakes are told on stderr; their codes are in [errors](errors.md).",
-    )
+    _, _, codes = (sys.modules[_parser.__module__].__doc__ or "").partition(": 0 ")
+    yield from ("", "## Exit codes", "", f"0 {codes.strip()}", "")
+    yield "Mistakes are told on stderr; their codes are in [errors](errors.md)."
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -267,6 +265,84 @@ def errors_page() -> Iterator[str]:
             yield f"| `{name}` | {bases} | {' '.join(prose(value))} |"
 
 
+# --- Python -------------------------------------------------------------------
+
+
+def api_page() -> Iterator[str]:
+    """Describe what ``import handlerkit`` gives."""
+    yield from ("# Python", "", NOTE, "")
+    yield "The names that `import handlerkit` gives; each is imported when first used."
+    for name in FUNCTIONS:
+        function = getattr(handlerkit, name)
+        yield from ("", f"## {name}", "", "```text", signature(function), "```", "")
+        yield from prose(function)
+    yield from ("", "## Kit", "", *prose(handlerkit.Kit))
+    yield from methods_table(handlerkit.Kit)
+    yield from ("", "## Handlers", "")
+    yield from (
+        "Every attribute may be set, and every method overridden, as in",
+        "`wsgiref.handlers`; what is otherwise is in",
+        '[differences](../explanation/differences.md). After `run`, `ended` is `"ok"`,',
+        '`"error"`, `"aborted"` or `"disconnected"`.',
+    )
+    for name in HANDLERS:
+        handler = getattr(handlerkit, name)
+        yield from ("", f"### {name}", "", *prose(handler))
+        yield from attributes_table(handler)
+        yield from methods_table(handler)
+    yield from ("", "## read_environ", "", *prose(handlerkit.read_environ))
+    yield from (
+        "",
+        "## Others",
+        "",
+        "`hookimpl` is in [hooks](hooks.md#hookimpl), `HandlerkitError` and",
+        "`ConfigError` are in [errors](errors.md#exceptions). `Config` is a validated",
+        "configuration: each table is an attribute, with its keys as attributes.",
+    )
+
+
+def attributes_table(handler: type) -> Iterator[str]:
+    """Give the public attributes that a class has, or has otherwise than its base."""
+    names = sorted(
+        name
+        for kind in own_kinds(handler)
+        for name, value in vars(kind).items()
+        if not (name.startswith("_") or is_method(value) or name == "os_environ")
+    )
+    if names:
+        yield from ("", "| attribute | default |", "|---|---|")
+    for name in names:
+        value = getattr(handler, name)
+        shown = value.__name__ if inspect.isclass(value) else repr(value)
+        yield f"| `{name}` | `{shown}` |"
+
+
+def methods_table(kind: type) -> Iterator[str]:
+    """Give the public methods that a class has, or has otherwise than its base."""
+    found = {
+        name: value
+        for each in reversed(own_kinds(kind))
+        for name, value in vars(each).items()
+        if is_method(value) and (name[:1] != "_" or name in ("_write", "_flush"))
+    }
+    if found:
+        yield from ("", "| method | meaning |", "|---|---|")
+    for name, value in found.items():
+        yield f"| `{name}` | {prose(value)[0]} |"
+
+
+def own_kinds(kind: type) -> list[type]:
+    """Give a class, and those of its bases that are no class of the API."""
+    public = {getattr(handlerkit, name) for name in HANDLERS}
+    above = next((each for each in kind.__mro__[1:] if each in public), object)
+    return [each for each in kind.__mro__ if each not in above.__mro__]
+
+
+def is_method(value: object) -> bool:
+    """Say whether a class's attribute is called, or computed."""
+    return inspect.isfunction(value) or isinstance(value, (classmethod, property))
+
+
 # --- Text ---------------------------------------------------------------------
 
 
@@ -276,18 +352,35 @@ def prose(thing: Any) -> list[str]:
 
 
 def markdown(text: str) -> list[str]:
-    """Turn docstrings' double backticks and ``Args:`` into Markdown."""
-    head, _, arguments = text.partition("\nArgs:\n")
-    lines = re.sub(r"``([^`]+)``", r"`\1`", head).rstrip().splitlines()
-    if arguments:
-        lines += ["", *_arguments(arguments)]
+    """Turn docstrings' double backticks, code and sections into Markdown."""
+    text = re.sub(r"``([^`]+)``", r"`\1`", text)
+    text = re.sub(r"::\n\n((?: {4}.*\n|\n)+)", code, text)
+    lines: list[str] = []
+    section = ""
+    for line in text.rstrip().splitlines():
+        if line in SECTIONS:
+            section = line
+            lines += SECTIONS[line]
+        elif section and line:
+            lines.append(item(line.removeprefix("    "), section))
+        else:
+            lines.append(line)
     return lines
 
 
-def _arguments(text: str) -> Iterator[str]:
-    for line in inspect.cleandoc(text).splitlines():
-        name, colon, said = line.partition(": ")
-        yield f"* `{name}`: {said}" if colon and not line.startswith(" ") else line
+def code(indented: re.Match[str]) -> str:
+    """Fence a block of code."""
+    return f":\n\n```text\n{dedent(indented[1]).strip()}\n```\n\n"
+
+
+def item(line: str, section: str) -> str:
+    """Give a line of a docstring's section as one of a list."""
+    name, colon, said = line.partition(": ")
+    if line.startswith(" "):
+        return f"  {line.strip()}"
+    if section == "Returns:" or not colon:
+        return line
+    return f"* `{name}`: {said}"
 
 
 def sentence(text: str) -> str:

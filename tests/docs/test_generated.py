@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import handlerkit
 from handlerkit.builtin import BUILTINS
 from handlerkit.config import CODES, model
 from handlerkit.config.references import fields
@@ -31,7 +32,9 @@ def section(root):
     return find
 
 
-@pytest.mark.parametrize("page", ["hooks.md", "config.md", "cli.md", "errors.md"])
+@pytest.mark.parametrize(
+    "page", ["hooks.md", "config.md", "cli.md", "errors.md", "api.md"]
+)
 def test_a_page_is_as_the_code_is_now(generate, root, page):
     """Stale? Run: make docs."""
     found = (root / "docs" / "reference" / page).read_text(encoding="utf-8")
@@ -82,3 +85,10 @@ def test_a_command_is_described_with_an_example(section, command):
     text = section("cli.md", f"handlerkit {command}")
 
     assert f"example: handlerkit {command}" in text
+
+
+@pytest.mark.parametrize("name", handlerkit.__all__)
+def test_a_name_that_the_package_exports_is_described(root, name):
+    text = (root / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+
+    assert re.search(rf"^#+ {name}$|`{name}`", text, flags=re.MULTILINE)
