@@ -14,6 +14,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,6 @@ from handlerkit.config import CODES, model
 from handlerkit.config.references import fields
 from handlerkit.config.writing import value_text
 from handlerkit.hooks import markers, specs
-from handlerkit.kit.targets import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,13 +166,13 @@ def config_page() -> Iterator[str]:
 
 def builtin_plugin(name: str) -> Iterator[str]:
     """Describe a built-in plugin: what it does, its hooks, its settings."""
-    plugin = resolve(BUILTINS[name])
+    plugin = resolve_name(BUILTINS[name])
     yield from ("", f"### `[plugins.{name}]`", "", *prose(plugin), "")
     hooks = [hook for hook in plan.HOOKS if hasattr(plugin, hook)]
     links = ", ".join(f"[`{hook}`](hooks.md#{hook})" for hook in hooks)
     yield f"Hooks: {links}."
     if hasattr(plugin, "Settings"):
-        yield from ("", *keys_table(resolve(plugin.Settings)))
+        yield from ("", *keys_table(resolve_name(plugin.Settings)))
 
 
 def keys_table(table: type[BaseModel]) -> Iterator[str]:
