@@ -70,8 +70,11 @@ def test_a_handler_and_hookimpl_load_this_and_nothing_else() -> None:
     [
         "handlerkit",
         "handlerkit.builtin.environ",
+        "handlerkit.builtin.error_page",
+        "handlerkit.builtin.proxy_headers",
         "handlerkit.builtin.request_id",
         "handlerkit.builtin.text_log",
+        "handlerkit.builtin.trace_context",
         "handlerkit.gateways.cgi",
         "handlerkit.hooks.markers",
         "handlerkit.protocols",

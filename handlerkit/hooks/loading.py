@@ -103,6 +103,8 @@ def make(found: Found, settings: object = None, *, proxies: Sequence[str] = ()) 
         plugin = factory() if found.settings is None else factory(settings)
         if hasattr(factory, "proxies"):
             plugin.proxies = tuple(proxies)
+    except PluginError as exc:  # it says itself what it needs
+        raise PluginError(f"{found} cannot be made: {exc}", hint=exc.hint) from exc
     except (Exception, SystemExit) as exc:
         raise PluginError(f"{found} cannot be made: {_cause(exc)}") from exc
     return plugin
@@ -131,6 +133,8 @@ def _from_file(use: str, path: Path, qualname: str) -> Found:
         place = path.resolve(strict=True)
     except OSError as exc:
         raise PluginError(f"{who}: no such file: {path} ({exc.strerror})") from exc
+    except ValueError as exc:  # it has a NUL
+        raise PluginError(f"{who}: {path!r} is no file: {exc}") from exc
     name = f"_handlerkit_file_{crc32(str(place).encode()):08x}_{place.stem}"
     spec = spec_from_file_location(name, place)
     if spec is None or spec.loader is None:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         status: str | None
         headers_sent: bool
         error_status: str
+        error_headers: list[tuple[str, str]]
         traceback_limit: int | None
 
         def get_stderr(self) -> Any:
