@@ -7,15 +7,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+DECISION = "handlerkit.proxy"
+
 _BITS = 32
+_MAPPED = "::ffff:"
+
+# What servers have for the address of a peer on a unix socket: most leave it empty,
+# nginx says "unix:", uWSGI "0.0.0.0", waitress "localhost". None is a TCP peer's.
+_NAMELESS = frozenset(("", "unix:", "0.0.0.0", "localhost"))  # noqa: S104 - not to bind
+
+
+def peer_of(environ: Mapping[str, Any]) -> str:
+    """Give the address of who is connected, "" if it has none.
+
+    That is REMOTE_ADDR, unless the plugin proxy-headers has put the client's there.
+    """
+    decision = environ.get(DECISION)
+    if isinstance(decision, dict):
+        return str(decision["peer"])
+    return str(environ.get("REMOTE_ADDR") or "")
 
 
 class Peers:
     """The peers that ``[proxies] trusted`` names.
 
     ``"unix"`` stands for whoever connects through a unix socket: there REMOTE_ADDR is
-    absent, empty, or nginx's ``unix:``. IPv4 is matched in integers made here;
-    ipaddress, slow to import, is asked only where IPv6 is involved.
+    absent, empty, or something that is no peer's address. IPv4 is matched in integers
+    made here; ipaddress, slow to import, is asked only where IPv6 is involved.
 
     Raises:
         ValueError: an entry is neither "unix" nor an address nor a network.
@@ -39,35 +57,39 @@ class Peers:
 
     def trusts(self, environ: Mapping[str, Any]) -> bool:
         """Say whether the request's peer is one of them."""
-        peer = environ.get("REMOTE_ADDR")
-        if not peer or peer == "unix:":
-            return self._unix
-        if ":" not in peer:
-            return self._trusts_ipv4(_address(peer))
-        if peer.startswith("::ffff:") and "." in peer:  # IPv4, on a dual-stack socket
-            return self._trusts_ipv4(_address(peer[7:]))
-        return self._trusts_ipv6(peer)
+        peer = peer_of(environ)
+        return (self._unix and peer in _NAMELESS) or self.knows(peer)
 
-    def _trusts_ipv4(self, address: int | None) -> bool:
+    def knows(self, address: str) -> bool:
+        """Say whether an address is one of them; ``unix:`` is a unix socket's."""
+        if not address or address == "unix:":
+            return self._unix
+        if ":" not in address:
+            return self._knows_ipv4(ipv4(address))
+        if address.startswith(_MAPPED) and "." in address:  # on a dual-stack socket
+            return self._knows_ipv4(ipv4(address[len(_MAPPED) :]))
+        return self._knows_ipv6(address)
+
+    def _knows_ipv4(self, address: int | None) -> bool:
         return address is not None and any(
             address & mask == network for network, mask in self._ipv4
         )
 
-    def _trusts_ipv6(self, peer: str) -> bool:
+    def _knows_ipv6(self, text: str) -> bool:
         from ipaddress import IPv6Address
 
         try:
-            address = IPv6Address(peer.partition("%")[0])
+            address = IPv6Address(text.partition("%")[0])
         except ValueError:
             return False
         if address.ipv4_mapped is not None:
-            return self._trusts_ipv4(int(address.ipv4_mapped))
+            return self._knows_ipv4(int(address.ipv4_mapped))
         return any(address in network for network in self._ipv6)
 
 
 def _network(entry: str) -> tuple[int, int]:
     text, slash, length = entry.partition("/")
-    address = _address(text)
+    address = ipv4(text)
     bits = int(length) if length.isdecimal() else _BITS
     if address is None or bits > _BITS or (slash and not length.isdecimal()):
         raise ValueError(f'"{entry}" is not "unix", an address or a network')
@@ -75,7 +97,7 @@ def _network(entry: str) -> tuple[int, int]:
     return address & mask, mask
 
 
-def _address(text: str) -> int | None:
+def ipv4(text: str) -> int | None:
     """Give an IPv4 address as an integer; None for anything else."""
     parts = text.split(".")
     if len(parts) != 4:  # noqa: PLR2004 - a dotted quad
