@@ -53,6 +53,13 @@ def check_target(text: str) -> str:
     return text
 
 
+def check_directory(text: str) -> str:
+    """Check a path; whether it is there is for Python to see, when it imports."""
+    if "\0" in text:
+        raise mistake("HK204", "must not have a NUL character")
+    return text
+
+
 def check_object(text: str) -> str:
     """Check ``package.module:Class``."""
     _check_reference(text, "package.module:Class")

@@ -51,6 +51,7 @@ _AS_DICT = WrapSerializer(lambda table, dump: dump(_thaw(table)))
 # A TOML array as an immutable value; strict models would want a tuple.
 Array = Annotated[tuple[_T, ...], Field(strict=False)]
 
+Directory = Annotated[str, AfterValidator(grammar.check_directory)]
 Target = Annotated[str, AfterValidator(grammar.check_target)]
 Object = Annotated[str, AfterValidator(grammar.check_object)]
 Header = Annotated[
@@ -110,7 +111,7 @@ class AppSettings(Table):
         "to call for it.",
         examples=["myproject.wsgi:application"],
     )
-    path: Array[str] = Field(
+    path: Array[Directory] = Field(
         default=(".",),
         description="Directories that join sys.path, relative to this file.",
     )
@@ -251,14 +252,22 @@ class ServerSettings(Table):
         '"gunicorn".',
     )
     workers: int = Field(
-        default=1, ge=1, description="Processes; more than 1 needs an engine."
+        default=1,
+        ge=1,
+        le=10_000,
+        description="Processes; more than 1 needs an engine.",
     )
-    threads: int = Field(default=8, ge=1, description="Threads of each process.")
+    threads: int = Field(
+        default=8, ge=1, le=10_000, description="Threads of each process."
+    )
     unix_mode: Annotated[str, AfterValidator(grammar.check_mode)] = Field(
         default="660", description="Permissions of a unix socket, in octal."
     )
     backlog: int = Field(
-        default=1024, ge=1, description="Connections that may wait to be accepted."
+        default=1024,
+        ge=1,
+        le=65_535,
+        description="Connections that may wait to be accepted.",
     )
     max_connections: int = Field(
         default=1000, ge=1, description="Connections open at one time."

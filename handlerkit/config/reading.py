@@ -56,7 +56,10 @@ def settings(
     to be imported, or None if it has none. Gives a record with the model's
     attributes, or the faults.
     """
-    table = document.raw.get("plugins", {}).get(name, {})
+    plugins = document.raw.get("plugins")
+    table = plugins.get(name) if isinstance(plugins, Mapping) else None
+    if not isinstance(table, Mapping):  # there unasked, or a mistake already told
+        table = {}
     taken = [key for key, _ in fields(PluginEntry)]
     data = {key: value for key, value in table.items() if key not in taken}
     path: TomlPath = ("plugins", name)

@@ -38,17 +38,11 @@ def run_builtin(kit: Kit, address: str, say: Callable[[str], None]) -> int:
     listeners = listening.listen(
         address, backlog=server.backlog, unix_mode=int(server.unix_mode, 8)
     )
-    try:
-        kit.start()
+
+    def announce() -> None:
         for line in describe(kit, ", ".join(each.url for each in listeners)):
             say(line)
-    except BaseException:
-        listening.close_all(listeners)
-        raise
-    try:
-        http.serve(
-            kit, listeners, **{name: getattr(server, name) for name in _SETTINGS}
-        )
-    finally:
-        kit.close()
+
+    settings = {name: getattr(server, name) for name in _SETTINGS}
+    http.serve(kit, listeners, ready=announce, **settings)
     return 0
