@@ -108,7 +108,7 @@ class Recovery:
 
     def _pass_on(self, fatal: BaseException | None) -> None:
         """Raise what must not be swallowed, now that the exchange has ended."""
-        fatal = fatal or self._fatal
+        fatal = self._fatal if fatal is None else fatal
         if fatal is not None:
             self._fatal = None
             try:

@@ -268,6 +268,30 @@ class TestSteps:
         assert answer.body == b"012"
         assert answer.handler.ended == "ok"
 
+    def test_sendfile_of_unknown_length_ends_with_the_connection(
+        self, exchange, request_environ
+    ):
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            return environ["wsgi.file_wrapper"](io.BytesIO(b"0123456789"))
+
+        def sendfile(self):
+            self.send_headers()
+            self._write(self.result.filelike.read())
+            return True
+
+        answer = exchange(
+            subclass(sendfile=sendfile),
+            app,
+            environ=request_environ(SERVER_PROTOCOL="HTTP/1.1"),
+            http_version="1.1",
+            keep_alive=True,
+        )
+
+        assert answer.body == b"0123456789"
+        assert answer.headers["connection"] == "close"
+        assert answer.handler.keep_alive is False
+
     def test_sendfile_that_sent_nothing_is_named(self, exchange):
         def app(environ, start_response):
             start_response("200 OK", [])

@@ -6,12 +6,13 @@ import sys
 import weakref
 from contextlib import suppress
 from traceback import print_exception
+from wsgiref.headers import Headers
 
 import pytest
 
 from handlerkit.errors import RequestError
 from handlerkit.handlers import BaseCGIHandler, HostedHandler, SimpleHandler
-from handlerkit.plan import HOOKS
+from handlerkit.plan import HOOKS, Impl, compile_plan
 
 PAGE = b"A server error occurred.  Please contact the administrator."
 
@@ -430,6 +431,173 @@ class TestOverrides:
 
         assert answer.status == "500 Internal Server Error"
         assert answer.body == PAGE
+
+
+class TestDoubleFaults:
+    """What fails while an error is dealt with is reported, and leaves an answer."""
+
+    @pytest.mark.parametrize(
+        "headers", [None, (), (("X", "1"),), {"X": "1"}], ids=range(4)
+    )
+    def test_headers_that_are_no_list(self, exchange, headers):
+        def app(environ, start_response):
+            start_response("200 OK", headers)
+
+        answer = exchange(SimpleHandler, app)
+
+        assert answer.body == PAGE
+        assert "Headers must be a list of name/value tuples" in answer.errors
+
+    def test_a_status_that_is_no_str(self, exchange):
+        def app(environ, start_response):
+            start_response(b"200 OK", [])
+
+        answer = exchange(SimpleHandler, app)
+
+        assert answer.body == PAGE
+        assert "Status must be of type str (got b'200 OK')" in answer.errors
+
+    def test_an_override_may_convert_a_status(self, exchange):
+        def app(environ, start_response):
+            start_response(b"201 Made", [])
+            return [b"hello"]
+
+        kind = overriding("_convert_string_type", lambda self, value, _: value.decode())
+
+        assert exchange(kind, app).status == "201 Made"
+
+    def test_exc_info_of_nothing(self, exchange):
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            start_response("201 Made", [], sys.exc_info())
+            return [b"hello"]
+
+        answer = exchange(SimpleHandler, app)
+
+        assert (answer.status, answer.errors) == ("201 Made", "")
+
+    def test_an_app_that_fails_on_after_its_client_left(self, watch):
+        def app(environ, start_response):
+            try:
+                start_response("200 OK", [])(b"a")
+            except BrokenPipeError:
+                raise LookupError("then") from None
+
+        answer, outcomes = watch(SimpleHandler, app, stdout=Pipe(0, BrokenPipeError()))
+
+        assert [outcome.kind for outcome in outcomes] == ["disconnected"]
+        assert "LookupError: then" in answer.errors
+
+    def test_a_client_that_left_before_an_empty_answer(self, watch):
+        stdout = Pipe(0, BrokenPipeError())
+        _, outcomes = watch(SimpleHandler, answering([]), stdout=stdout)
+
+        assert [outcome.kind for outcome in outcomes] == ["disconnected"]
+
+    def test_a_client_that_left_before_the_last_resort(self, watch):
+        hooks = {"error_output": page("text")}
+        stdout = Pipe(0, BrokenPipeError())
+        _, outcomes = watch(SimpleHandler, failing, stdout=stdout, hooks=hooks)
+
+        assert [outcome.kind for outcome in outcomes] == ["disconnected"]
+
+    def test_a_close_that_fails_after_a_page_that_broke_off(self, watch):
+        kind = overriding("close", raising(LookupError))
+        hooks = {"error_output": page(b"p", fails=ValueError("page"))}
+        answer, outcomes = watch(kind, failing, hooks=hooks)
+
+        assert answer.body == b"p"
+        assert [outcome.kind for outcome in outcomes] == ["aborted"]
+        assert "LookupError" in answer.errors
+        assert answer.handler.environ is None
+
+    def test_a_close_that_fails_after_the_page(self, watch):
+        def close(self):
+            SimpleHandler.close(self)
+            raise LookupError("in close")
+
+        answer, outcomes = watch(overriding("close", close), failing)
+
+        assert answer.body == PAGE
+        assert [outcome.kind for outcome in outcomes] == ["error"]
+        assert answer.errors.count("LookupError: in close\n") == 1
+
+    def test_environ_that_cannot_be_had_again(self, exchange):
+        class Early(SimpleHandler):
+            times = 0
+
+            def add_cgi_vars(self):
+                self.times += 1
+                if self.times > 1:
+                    raise LookupError
+                super().add_cgi_vars()
+
+            def setup_environ(self):
+                super().setup_environ()
+                self.environ = None
+
+        assert exchange(Early, failing).body == PAGE
+
+    def test_handle_error_needs_an_error(self, request_environ):
+        handler = SimpleHandler(None, None, None, request_environ())
+
+        with pytest.raises(RuntimeError, match="while handling an exception"):
+            handler.handle_error()
+
+    def test_a_wrapper_of_the_page_that_fails(self, exchange):
+        def wrapper():
+            raise LookupError("before it yields")
+            yield
+
+        wrapping = Impl("error_output", "w", wrapper, (), wrapper=True)
+        answer = exchange(SimpleHandler, failing, plan=compile_plan([wrapping]))
+
+        assert answer.body == PAGE
+        assert "before it yields" in answer.errors
+
+    def test_an_exception_that_cannot_be_shown(self, exchange, plan):
+        class Shy(Exception):
+            @property
+            def __notes__(self):
+                raise LookupError
+
+        def log():
+            raise Shy
+
+        answer = exchange(SimpleHandler, failing, plan=plan(log_exception=log))
+
+        assert answer.body == PAGE
+        assert "Shy" in answer.errors
+
+    def test_a_log_that_is_closed(self, exchange, capfd):
+        closed = io.StringIO()
+        closed.close()
+        answer = exchange(SimpleHandler, failing, get_stderr=lambda: closed)
+
+        assert answer.body == PAGE
+        assert "ValueError: the app" in capfd.readouterr().err
+
+    def test_a_headers_class_that_splits_the_head(self, exchange):
+        class Splitting(Headers):
+            def __bytes__(self):
+                return super().__bytes__().replace(b"a-b", b"a\r\nb")
+
+        def app(environ, start_response):
+            start_response("200 OK", [("X", "a-b")])
+            return [b"hello"]
+
+        answer = exchange(SimpleHandler, app, headers_class=Splitting)
+
+        assert answer.body == PAGE
+
+    def test_a_fatal_exception_that_is_false_passes_on(self, exchange):
+        class Empty(BaseException):
+            def __len__(self):
+                return 0
+
+        answer = exchange(SimpleHandler, raising_app(Empty))
+
+        assert type(answer.raised) is Empty
 
 
 class TestRequestError:
