@@ -40,6 +40,7 @@ ALL_OF_A_HANDLER = {
     "handlerkit.hooks.markers",
     "handlerkit.pep3333",
     "handlerkit.plan",
+    "handlerkit.records",
 }
 
 SHOW = """
