@@ -186,6 +186,8 @@ def keys_table(table: type[BaseModel]) -> Iterator[str]:
 
 def default(field: FieldInfo) -> str:
     """Give a default as TOML."""
+    if field.is_required():
+        return "required"
     value = field.get_default(call_default_factory=True)
     return "none" if value is None else f"`{value_text(value)}`"
 
@@ -201,8 +203,9 @@ def kind(schema: dict[str, Any]) -> str:
     if "prefixItems" in schema:
         return "pair"
     if schema["type"] == "array":
-        return f"array of {kind(schema['items'])}s"
-    said = {"object": "table"}.get(schema["type"], str(schema["type"]))
+        items = kind(schema["items"])
+        return f"array of {items}" if items.endswith("`") else f"array of {items}s"
+    said = str(schema["type"]).replace("object", "table")
     if "minimum" in schema:
         said = f"{said} ≥ {schema['minimum']}"
     if "exclusiveMinimum" in schema:
@@ -355,8 +358,7 @@ def markdown(text: str) -> list[str]:
     """Turn docstrings' double backticks, code and sections into Markdown."""
     text = re.sub(r"``([^`]+)``", r"`\1`", text)
     text = re.sub(r"::\n\n((?: {4}.*\n|\n)+)", code, text)
-    lines: list[str] = []
-    section = ""
+    lines, section = [], ""
     for line in text.rstrip().splitlines():
         if line in SECTIONS:
             section = line
