@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from handlerkit import __version__
-from handlerkit.cli import commands
+from handlerkit.cli import commands, explain_proxy
 from handlerkit.errors import ConfigError, HandlerkitError
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         ("show", commands.show, "print the configuration in force", "--config a.toml"),
         ("plugins", commands.plugins, "list the plugins of a file", "--json"),
         (
+            "explain-proxy",
+            explain_proxy.explain_proxy,
+            "say what proxy-headers makes of a request, and why",
+            "--peer 10.0.0.5 --header 'X-Forwarded-For: 203.0.113.9'",
+        ),
+        (
             "init",
             commands.init,
             "print a commented handlerkit.toml",
@@ -109,5 +115,7 @@ def _options(name: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--load", action="store_true", help="import the application and plugins too"
         )
+    if name == "explain-proxy":
+        explain_proxy.add_options(parser)
     if name == "plugins":
         parser.add_argument("--json", action="store_true", help="for a machine to read")
