@@ -41,7 +41,7 @@ clean: ## Remove what make made
 
 # Editable, so that an installed copy never hides what is in the work tree.
 $(VENV)/.demo: $(BIN)/python $(PROJECTS)
-	$(PIP) install -e '.[granian]' $(addprefix -e ,$(DEMO_PLUGINS))
+	$(PIP) install -e '.[granian,pages]' $(addprefix -e ,$(DEMO_PLUGINS))
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python $(PROJECTS)

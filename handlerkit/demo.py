@@ -19,6 +19,7 @@ _PAGE = """<!doctype html>
 <li><a href="stream">stream</a>: a body in pieces, its length unknown
 <li><a href="file">file</a>: through wsgi.file_wrapper
 <li><a href="fail">fail</a>: an error before the headers
+<li><a href="api/fail">api/fail</a>: the same, for programs
 <li><a href="fail-late">fail-late</a>: an error after the headers
 <li>echo: what you POST to it
 </ul>
@@ -31,7 +32,7 @@ _PAGE = """<!doctype html>
 def application(
     environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
-    """Answer ``/``, ``/stream``, ``/file``, ``/fail``, ``/fail-late``, ``/echo``."""
+    """Answer ``/``, ``/stream``, ``/file``, ``/echo``, and paths that fail."""
     page = _PAGES.get(environ.get("PATH_INFO") or "/", _not_found)
     return page(environ, start_response)
 
@@ -83,6 +84,7 @@ _PAGES = {
     "/stream": _stream,
     "/file": _file,
     "/fail": _fail,
+    "/api/fail": _fail,
     "/fail-late": _fail_late,
     "/echo": _echo,
 }

@@ -10,7 +10,11 @@ from handlerkit_problem_json.settings import Settings as ProblemJsonSettings
 from pydantic import BaseModel, Field
 
 from handlerkit import config
-from handlerkit.builtin.settings import EnvironSettings, RequestIdSettings
+from handlerkit.builtin.settings import (
+    EnvironSettings,
+    ErrorPageSettings,
+    RequestIdSettings,
+)
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 SETTINGS = {
@@ -18,6 +22,7 @@ SETTINGS = {
     "environ": EnvironSettings,
     "json-log": JsonLogSettings,
     "problem-json": ProblemJsonSettings,
+    "error-page": ErrorPageSettings,
 }
 
 
