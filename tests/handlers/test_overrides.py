@@ -292,6 +292,20 @@ class TestSteps:
         assert answer.headers["connection"] == "close"
         assert answer.handler.keep_alive is False
 
+    def test_sendfile_that_meets_a_client_gone_is_a_disconnect(self, exchange):
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            return environ["wsgi.file_wrapper"](io.BytesIO(b"0123456789"))
+
+        def sendfile(self):
+            self.send_headers()
+            raise BrokenPipeError
+
+        answer = exchange(subclass(sendfile=sendfile), app)
+
+        assert answer.handler.ended == "disconnected"
+        assert answer.errors == ""
+
     def test_sendfile_that_sent_nothing_is_named(self, exchange):
         def app(environ, start_response):
             start_response("200 OK", [])
