@@ -10,7 +10,7 @@ from __future__ import annotations
 from handlerkit.errors import ClientDisconnected, ResponseAborted
 from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.environ import leaked_environ
-from handlerkit.handlers.input import BoundedInput
+from handlerkit.handlers.input import Unbounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -169,12 +169,12 @@ class HostedHandler(BaseHandler):
         return self.outer_environ.get("wsgi.errors") if stream is None else stream
 
     def _bound_input(self) -> None:
-        ends = self.environ.get("wsgi.input_terminated")
-        if ends and not self.environ.get("CONTENT_LENGTH"):
-            stream = self.environ["wsgi.input"]
-            self.environ["wsgi.input"] = BoundedInput(stream, None)
-        elif ends:
-            del self.environ["wsgi.input_terminated"]
+        env = self.environ
+        if env.get("wsgi.input_terminated"):
+            if env.get("CONTENT_LENGTH"):
+                del env["wsgi.input_terminated"]
+            else:
+                env["wsgi.input"] = Unbounded(env["wsgi.input"])
         super()._bound_input()
 
     def send_headers(self) -> None:
@@ -245,6 +245,8 @@ class HostedHandler(BaseHandler):
                 self._iterator = None
                 self._close_result()
                 self._pass_on(self._recover(exc))
+            if self._fatal is not None:
+                self._pass_on(None)
         return self._chunks.pop(0)
 
     def stop(self) -> None:
@@ -255,6 +257,7 @@ class HostedHandler(BaseHandler):
             if self._chunks or self._length is None or self.bytes_sent < self._length:
                 self.ended = "disconnected"
             self.close()
+            self._pass_on(None)
 
     def _broken(self) -> BaseException:
         lost, self._lost = self._lost, None

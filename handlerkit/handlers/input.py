@@ -74,6 +74,39 @@ class _Body(io.RawIOBase):
         return block
 
 
+class Unbounded:
+    """A request body that ends with its stream, opened when it is first read.
+
+    Most requests of a server that ends its streams have no body to read at all.
+    """
+
+    __slots__ = ("_body", "_stream")
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._body: BoundedInput | None = None
+
+    def _open(self) -> BoundedInput:
+        if self._body is None:
+            self._body = BoundedInput(self._stream, None)
+        return self._body
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read ``size`` bytes, fewer only at the end; all that is left if negative."""
+        return self._open().read(size)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read one line with its newline, ``size`` bytes of it at the most."""
+        return self._open().readline(size)
+
+    def readlines(self, hint: int = -1, /) -> list[bytes]:
+        """Read lines until ``hint`` bytes are passed, or to the end."""
+        return self._open().readlines(hint)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._open())
+
+
 class Nothing:
     """The body of a request that has none; it keeps no state, so all share one."""
 
