@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from html.parser import HTMLParser
+from pathlib import Path
 from wsgiref.util import setup_testing_defaults
 
 import pytest
@@ -605,3 +606,50 @@ def test_every_reporter_failing_leaves_the_page_as_it_is(ask):
 
     assert answer.json["id"] == answer.headers["X-Error-ID"]
     assert "in the reporter" in log
+
+
+def test_a_log_that_cannot_be_written_to_leaves_the_page_as_it_is():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")
+
+    kit = handlerkit.load({"plugins": {"error-page": {}}}, app=broken)
+    environ = {}
+    setup_testing_defaults(environ)
+    stdout = io.BytesIO()
+
+    kit.handler(io.BytesIO(), stdout, Full(), environ).run(kit.application)
+
+    assert "X-Error-ID" in Answer(stdout.getvalue()).headers
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_cgi_process_answers_the_same(tmp_path, accept):
+    (tmp_path / "broken.py").write_text("def app(environ, start): 1 / 0\n")
+    (tmp_path / "handlerkit.toml").write_text(
+        '[app]\ntarget = "broken:app"\npath = ["."]\n[plugins.error-page]\n'
+    )
+    environ = {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "REQUEST_METHOD": "GET",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_ACCEPT": accept,
+        "PYTHONPATH": str(Path(handlerkit.__file__).parents[1]),
+        "SECRET_KEY": SECRET,
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-m", "handlerkit", "cgi"],
+        cwd=tmp_path,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.stdout.startswith(b"Status: 500 Internal Server Error\r\n")
+    assert f"Content-Type: {accept}".encode() in done.stdout
+    assert b"ZeroDivisionError" in done.stderr
+    assert b"ZeroDivisionError" not in done.stdout
