@@ -158,16 +158,12 @@ class Recovery:
 
     def _give_up(self, exc: BaseException) -> None:
         """End an exchange whose error page has failed with ``exc``."""
-        if self.ended is not None:
-            self._abandon()
-        elif exc is self._gone:
-            self.ended = "disconnected"
-            self._abandon()
-        elif self.headers_sent:
-            self.ended = "aborted"
-            self._abandon()
-        else:
-            self._last_resort()
+        if self.ended is None:
+            if not self.headers_sent and exc is not self._gone:
+                self._last_resort()
+                return
+            self.ended = "disconnected" if exc is self._gone else "aborted"
+        self._abandon()
 
     def _last_resort(self) -> None:
         """Send a page that asks no plugin, no override of its text, no setting."""

@@ -282,6 +282,30 @@ class TestEnd:
 
         assert self.kinds(hooked) == ["ok"]
 
+    @pytest.mark.parametrize("stop_after", [None, 1])
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+    def test_an_interrupt_in_a_hook_at_the_end_passes(
+        self, host, hosted_environ, plan, error, stop_after
+    ):
+        def finished():
+            raise error
+
+        class Hooked(HostedHandler):
+            pass
+
+        Hooked.plan = plan(request_finished=finished)
+        server = host()
+        passed = None
+        try:
+            server.serve(Hooked.hosting(lazy), hosted_environ(), stop_after)
+        except BaseException as exc:  # out of close()
+            passed = exc
+
+        if error is SystemExit:
+            assert (passed, server.raised) == (None, None)
+        else:
+            assert isinstance(passed or server.raised, error)
+
     def test_a_whole_answer(self, host, hosted_environ, hooked):
         for app in (listed, lazy, writing):
             host().serve(hooked.hosting(app), hosted_environ())
