@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlerkit.errors import ClientDisconnected
-from handlerkit.handlers.input import NOTHING, BoundedInput
+from handlerkit.handlers.input import NOTHING, BoundedInput, Unbounded
 
 sizes = st.one_of(st.none(), st.integers(-2, 12))
 calls = st.lists(
@@ -55,11 +55,14 @@ def call(stream, name, *arguments):
     after=st.sampled_from([b"", b"NEXT", b"\nNEXT"]),
     pieces=st.lists(st.integers(1, 3)),
     made=calls,
-    bounded=st.booleans(),
+    kind=st.sampled_from(["bounded", "to the end", "opened late"]),
 )
-def test_it_reads_as_a_file_of_the_body_does(body, after, pieces, made, bounded):
+def test_it_reads_as_a_file_of_the_body_does(body, after, pieces, made, kind):
+    bounded = kind == "bounded"
     below = Grudging(body + after if bounded else body, pieces)
     ours = BoundedInput(below, len(body) if bounded else None)
+    if kind == "opened late":
+        ours = Unbounded(below)
     theirs = io.BufferedReader(io.BytesIO(body))
 
     for name, *arguments in made:
@@ -100,6 +103,8 @@ def test_an_error_of_the_stream_is_the_client_gone(length):
 
     with pytest.raises(ClientDisconnected, match="by peer"):
         BoundedInput(Broken(), length).read()
+    with pytest.raises(ClientDisconnected, match="by peer"):
+        Unbounded(Broken()).readline()
 
 
 def test_a_request_without_a_body_has_an_input_at_its_end():
