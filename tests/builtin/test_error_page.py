@@ -45,6 +45,7 @@ NEGOTIATION = [
     ("text/html, application/xhtml+xml, */*", "html"),
     ("application/json, text/plain, */*", "text"),
     ("application/json, */*", "json"),
+    ("Application/JSON, */*", "json"),
     ("application/json;charset=utf-8", "json"),
     ("application/json; odata=verbose", "json"),
     ("image/avif,image/webp,*/*;q=0.8", "text"),
@@ -355,8 +356,9 @@ def test_the_id_is_the_reports(ask, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("report_id", [None, "", "x" * 32 + "\r\n", "\xe9" * 32])
-def test_without_an_id_fit_to_show_there_is_a_page_all_the_same(name, report_id):
+@pytest.mark.parametrize("report_id", [None, "", "abc", "x" * 32 + "\r\n", "\xe9" * 32])
+@pytest.mark.parametrize("own", [False, True])
+def test_without_an_id_fit_to_show_there_is_a_page_all_the_same(name, report_id, own):
     class Handler:
         error_status = "500 Internal Server Error"
         error_headers = ()
@@ -364,13 +366,14 @@ def test_without_an_id_fit_to_show_there_is_a_page_all_the_same(name, report_id)
     report = None if report_id is None else Report(report_id, "ValueError", str)
     given = []
 
-    body = ErrorPage(ErrorPageSettings()).error_output(
+    settings = ErrorPageSettings(static={"500": "<p>Error id: {{id}}"} if own else {})
+    body = ErrorPage(settings).error_output(
         Handler, {"HTTP_ACCEPT": MEDIA[name]}, lambda *args: given.append(args), report
     )
 
     [(_, headers)] = given
     assert "X-Error-ID" not in dict(headers)
-    assert b"rror id" not in body[0]
+    assert own or b"rror id" not in body[0]
     assert b"{{" not in body[0]
     assert b'"instance"' not in body[0]
 
@@ -460,6 +463,8 @@ def test_headers_that_every_format_has(ask, name):
 def test_configured_error_headers_are_kept_but_for_those_of_another_body(ask):
     headers = [
         ["content-type", "image/gif"],
+        ["Content-Length", "3"],
+        ["x-error-id", "7"],
         ["Cache-Control", "no-cache"],
         ["Vary", "Cookie"],
         ["Access-Control-Allow-Origin", "*"],
@@ -469,6 +474,8 @@ def test_configured_error_headers_are_kept_but_for_those_of_another_body(ask):
 
     assert answer.headers["Content-Type"] == MEDIA["html"]
     assert ("content-type", "image/gif") not in found
+    assert [v for k, v in found if k == "content-length"] == [str(len(answer.body))]
+    assert len([v for k, v in found if k == "x-error-id"]) == 1
     assert [v for k, v in found if k == "cache-control"] == ["no-cache"]
     assert [v for k, v in found if k == "vary"] == ["Accept", "Cookie"]
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
