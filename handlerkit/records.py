@@ -14,7 +14,10 @@ if TYPE_CHECKING:
         message: str
         frames: tuple[Any, ...]
         fingerprint: str
-        request_line: str
+
+        @property
+        def request_line(self) -> str:
+            """Give method, path and query."""
 
         def to_dict(self) -> dict[str, Any]:
             """Give request and exception as values that JSON has."""

@@ -76,7 +76,7 @@ def configured(
     if is_builtin(settings, entry):
         attributes["http_version"] = "1.1"
     if plan is not BARE:
-        attributes["make_report"] = staticmethod(make_report)
+        attributes["make_report"] = make_report
     attributes["__doc__"] = kind.__doc__
     attributes["__module__"] = kind.__module__
     return type(kind.__name__, (kind,), attributes)

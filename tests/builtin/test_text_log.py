@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import traceback
 from types import SimpleNamespace
@@ -20,7 +21,11 @@ class Stream(io.StringIO):
 
 def test_the_traceback_goes_to_wsgi_errors(serve, failing):
     served = serve(TextLog(), app=failing)
-    assert served.log.startswith("Traceback (most recent call last):\n")
+    heading, traceback, *_ = served.log.splitlines()
+    assert re.fullmatch(
+        r"error [0-9a-f]{32} \[[0-9a-f]{16}\] GET /, before headers.*", heading
+    )
+    assert traceback == "Traceback (most recent call last):"
     assert served.log.endswith("ZeroDivisionError: of the application\n")
     assert served.head.startswith(b"HTTP/1.0 500 ")
 
@@ -36,7 +41,7 @@ def test_it_is_the_last_to_log(serve, failing):
             handler.get_stderr().write("first\n")
 
     served = serve(TextLog(), Other(), app=failing)
-    assert served.log.startswith("first\nTraceback")
+    assert served.log.startswith("first\nerror ")
 
 
 def test_it_flushes_and_needs_no_report():
@@ -48,5 +53,5 @@ def test_it_flushes_and_needs_no_report():
         exc_info = sys.exc_info()
     TextLog().log_exception(handler, exc_info, None)
     expected = "".join(traceback.format_exception(*exc_info, limit=1))
-    assert stream.getvalue() == expected
+    assert stream.getvalue().partition("\n")[2] == expected
     assert stream.flushed == 1

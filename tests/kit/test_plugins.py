@@ -92,7 +92,7 @@ def test_the_unasked_log_comes_last(site):
 
     response = site.serve(f'{FAILING}[plugins.first]\nuse = "./first.py"\n')
 
-    assert response.log.startswith("first\nTraceback")
+    assert response.log.startswith("first\nerror ")
 
 
 def test_a_disabled_plugin_is_not_even_imported(site):

@@ -36,7 +36,7 @@ def chained():
         try:
             raise LookupError("third")
         except LookupError as exc:
-            exc.add_note("with a note\nof two lines")
+            exc.add_note("with a note")
             return exc
 
 
