@@ -136,7 +136,7 @@ def read(
     path = Path(source)
     file = str(source)
     text = _read_text(path, file)
-    raw = _parse(text, file)
+    raw = parse(text, file)
     prefix = _PREFIX if path.name == _EMBEDDED else ()
     return Document(
         _embedded(raw, file) if prefix else raw,
@@ -174,7 +174,12 @@ def _read_text(path: Path, file: str) -> str:
     raise ConfigError([Fault(code, text, file=file)])
 
 
-def _parse(text: str, file: str) -> dict[str, Any]:
+def parse(text: str, file: str = "") -> dict[str, Any]:
+    """Parse TOML (1.1); ``file`` is its name in what is said of a mistake.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as exc:
