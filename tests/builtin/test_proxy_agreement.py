@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -16,6 +16,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from handlerkit.builtin.proxy_headers import ProxyHeaders
 from handlerkit.builtin.settings import ProxyHeadersSettings
 
+# A loaded machine is no fault of the code.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TRUSTED = ("10.0.0.0/8", "2001:db8:7::/48", "192.0.2.7")
 PEER = "10.0.0.1"
 PROXIES = st.one_of(
@@ -106,6 +108,7 @@ def written(host, port):
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
+@UNHURRIED
 @given(SPOOFED, CLIENTS, st.lists(PROXIES, max_size=4))
 def test_the_client_of_a_chain(spoofed, client, proxies):
     chain = [*spoofed, str(client), *map(str, proxies)]
@@ -118,6 +121,7 @@ def test_the_client_of_a_chain(spoofed, client, proxies):
     assert found == address(uvicorns(headers)["client"][0])
 
 
+@UNHURRIED
 @given(st.lists(PROXIES, min_size=1, max_size=4))
 def test_the_client_where_all_are_trusted(proxies):
     headers = {"FOR": ", ".join(map(str, proxies))}
@@ -128,6 +132,7 @@ def test_the_client_where_all_are_trusted(proxies):
     assert found == address(uvicorns(headers)["client"][0])
 
 
+@UNHURRIED
 @given(
     SPOOFED,
     st.tuples(CLIENTS.filter(lambda client: not isinstance(client, str)), PORTS),
@@ -144,6 +149,7 @@ def test_the_client_and_its_port_where_nodes_have_ports(spoofed, client, proxies
     assert int(environ.get("REMOTE_PORT", 0)) == port
 
 
+@UNHURRIED
 @given(SCHEMES, st.lists(PROXIES, max_size=3))
 def test_the_scheme_that_one_proxy_tells(scheme, proxies):
     headers = {"FOR": ", ".join(["203.0.113.9", *map(str, proxies)]), "PROTO": scheme}
@@ -153,6 +159,7 @@ def test_the_scheme_that_one_proxy_tells(scheme, proxies):
     assert found == uvicorns(headers)["scheme"]
 
 
+@UNHURRIED
 @given(SPOOFED, st.lists(st.tuples(PROXIES, SCHEMES), min_size=1, max_size=4))
 def test_the_scheme_where_each_proxy_appends_one(spoofed, proxies):
     """uvicorn does not read lists."""
@@ -165,6 +172,7 @@ def test_the_scheme_where_each_proxy_appends_one(spoofed, proxies):
     assert ours(headers)["wsgi.url_scheme"] == theirs["wsgi.url_scheme"]
 
 
+@UNHURRIED
 @given(HOSTS, st.sampled_from(["", "/shop", "/a/b"]))
 def test_host_and_prefix(host, prefix):
     """uvicorn knows neither; without a port, ours is the scheme's own."""
@@ -180,6 +188,7 @@ def test_host_and_prefix(host, prefix):
     assert {key: found[key] for key in keys} == {key: theirs[key] for key in keys}
 
 
+@UNHURRIED
 @given(HOSTS, st.integers(1, 65535).filter(lambda port: port != 80))
 def test_host_and_port(host, port):
     """Werkzeug keeps the scheme's own port in the host."""
@@ -191,6 +200,7 @@ def test_host_and_port(host, port):
     assert {key: found[key] for key in keys} == {key: theirs[key] for key in keys}
 
 
+@UNHURRIED
 @given(SPOOFED, CLIENTS, st.lists(st.tuples(PROXIES, SCHEMES), max_size=4))
 def test_a_proxyfix_of_the_application_comes_to_the_same(spoofed, client, proxies):
     """What is left in environ is only what is vouched for, and all of that."""

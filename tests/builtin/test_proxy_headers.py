@@ -11,7 +11,8 @@ from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -27,6 +28,10 @@ from handlerkit.protocols.http1_request import Request
 
 ROOT = Path(__file__).parents[2]
 CASES = tomllib.loads((Path(__file__).parent / "proxy_cases.toml").read_text())["case"]
+# A loaded machine is no fault of the code.
+UNHURRIED = hypothesis_settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 FAMILIES = ["x-forwarded", "forwarded"]
 INNER = {
     "HTTP_HOST": "inner:8000",
@@ -171,6 +176,7 @@ PEERS = st.sampled_from(["", "10.0.0.1", "192.0.2.1", "::1", "nonsense"])
 TRUSTED = ("10.0.0.0/8", "unix")
 
 
+@UNHURRIED
 @given(HEADERS, SETTINGS, PEERS)
 def test_no_header_makes_it_raise_and_twice_is_as_once(headers, settings, peer):
     made = plugin(*TRUSTED, **settings)
@@ -181,6 +187,7 @@ def test_no_header_makes_it_raise_and_twice_is_as_once(headers, settings, peer):
     assert environ == once
 
 
+@UNHURRIED
 @given(HEADERS, SETTINGS)
 def test_nothing_that_an_untrusted_peer_says_is_seen(headers, settings):
     plain = {**INNER, "REMOTE_ADDR": "192.0.2.1"}
@@ -191,6 +198,7 @@ def test_nothing_that_an_untrusted_peer_says_is_seen(headers, settings):
     assert made.get_scheme(environ) is None
 
 
+@UNHURRIED
 @given(TEXTS, TEXTS, TEXTS)
 def test_what_a_client_puts_before_a_proxys_own_words_changes_nothing(a, b, c):
     made = plugin(*TRUSTED, host=True, port=True, prefix=True)
@@ -213,6 +221,7 @@ def test_what_a_client_puts_before_a_proxys_own_words_changes_nothing(a, b, c):
     assert outcomes[0] == outcomes[1]
 
 
+@UNHURRIED
 @given(TEXTS, st.sampled_from(["for=203.0.113.9", 'for="[2001:db8::9]:1";proto=https']))
 def test_what_a_client_puts_before_a_proxys_forwarded_changes_nothing_or_is_refused(
     spoofed, own

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlerkit.builtin.proxy_headers import ProxyHeaders
 from handlerkit.builtin.settings import ProxyHeadersSettings, TraceContextSettings
 from handlerkit.builtin.trace_context import TraceContext, bounded, parse
 
+# A loaded machine is no fault of the code.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEY = "handlerkit.trace"
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -112,6 +114,7 @@ def test_whether_it_is_sampled_is_the_last_bit(flags, sampled):
     assert parse(f"00-{TRACE}-{SPAN}-{flags}")["sampled"] is sampled
 
 
+@UNHURRIED
 @given(
     st.text(st.sampled_from("0123456789abcdef"), min_size=32, max_size=32),
     st.text(st.sampled_from("0123456789abcdef"), min_size=16, max_size=16),
@@ -121,6 +124,7 @@ def test_every_id_but_zero_is_valid(trace_id, parent_id):
     assert (found is None) is (set(trace_id) == {"0"} or set(parent_id) == {"0"})
 
 
+@UNHURRIED
 @given(st.text(st.characters(codec="latin-1"), max_size=80))
 def test_no_text_makes_it_raise(text):
     made = plugin("unix")
@@ -168,6 +172,7 @@ def test_large_members_are_the_first_to_go_then_the_last():
     assert bounded(",".join([large, *small])) == ",".join(small[:4])
 
 
+@UNHURRIED
 @given(st.text(st.sampled_from("ab1=,@ \t\u00e4_"), max_size=700))
 def test_a_tracestate_is_bounded_and_in_form(text):
     kept = bounded(text)
