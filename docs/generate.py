@@ -40,6 +40,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "handler": model.HandlerSettings,
     "server": model.ServerSettings,
     "proxies": model.ProxySettings,
+    "redact": model.RedactSettings,
     "hooks.<hook>": model.HookSettings,
     "plugins.<name>": model.PluginEntry,
 }

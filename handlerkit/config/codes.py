@@ -44,4 +44,5 @@ CODES = {
     "HK411": "an address that the engine cannot listen at",
     "HK412": "more workers than the engine has",
     "HK413": "a handler class that overrides a hook without calling it",
+    "HK414": "a setting that lets secrets out",
 }

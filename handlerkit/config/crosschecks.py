@@ -69,7 +69,11 @@ def check_entry(
         text = "workers must be 1: the built-in server is one process"
         hint = 'engine = "granian" and engine = "gunicorn" have more'
         faults.append(Fault("HK412", text, path=("server", "workers"), hint=hint))
-    warnings = [*_without_effect(config, running), *_charset(config)]
+    warnings = [
+        *_without_effect(config, running),
+        *_charset(config),
+        *_revealing(config),
+    ]
     if running == "hosted" and entry == "serve":
         warnings += _unheeded_limits(config)
     return faults, warnings
@@ -139,3 +143,12 @@ def _charset(config: Config) -> list[Fault]:
     text = "error_body is sent as UTF-8, which error_headers does not say"
     hint = 'error_headers = [["Content-Type", "text/plain; charset=utf-8"]]'
     return [Fault("HK204", text, path=("handler", "error_body"), hint=hint)]
+
+
+def _revealing(config: Config) -> list[Fault]:
+    """Warn where secrets leave the process."""
+    if config.redact.enabled:
+        return []
+    text = "nothing is redacted: logs will hold what they are given, secrets too"
+    hint = "allow_keys excuses single names"
+    return [Fault("HK414", text, path=("redact", "enabled"), hint=hint)]

@@ -250,11 +250,11 @@ def _unknown_table(key: str, names: Iterable[str], value: object) -> Fault:
 
 def _homes(key: str) -> str:
     """Give the table that a key belongs in, if it is right in another."""
-    homes = {
+    homes = {"[hooks.<hook>]": HookSettings, "[plugins.<name>]": PluginEntry} | {
         f"[{name}]": field.annotation
         for name, field in fields(Config)
         if name not in ("hooks", "plugins")
-    } | {"[hooks.<hook>]": HookSettings, "[plugins.<name>]": PluginEntry}
+    }
     for home, model in homes.items():
         if _is_model(model) and key in dict(fields(model)):
             return home

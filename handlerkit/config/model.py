@@ -12,19 +12,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
-    SerializerFunctionWrapHandler,
     WrapSerializer,
-    model_serializer,
 )
 
 from handlerkit.config import grammar
 from handlerkit.config.objects import load_objects
-from handlerkit.config.record import MASK, MASKED
+from handlerkit.config.redact import RedactSettings
+from handlerkit.config.table import Array, Table
 from handlerkit.handlers.environ import process_environ
 
 _T = TypeVar("_T")
@@ -48,9 +45,6 @@ def _thaw(value: Any) -> Any:
 _AS_DICT = WrapSerializer(lambda table, dump: dump(_thaw(table)))
 
 
-# A TOML array as an immutable value; strict models would want a tuple.
-Array = Annotated[tuple[_T, ...], Field(strict=False)]
-
 Directory = Annotated[str, AfterValidator(grammar.check_directory)]
 Target = Annotated[str, AfterValidator(grammar.check_target)]
 Object = Annotated[str, AfterValidator(grammar.check_object)]
@@ -65,41 +59,6 @@ Trusted = Annotated[str, AfterValidator(grammar.check_trusted)]
 EngineValue = Annotated[Any, BeforeValidator(grammar.check_engine_value)]
 EngineTable = Annotated[Mapping[str, EngineValue], AfterValidator(_freeze), _AS_DICT]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Table(BaseModel):
-    """One table of the file: immutable, exact about types, silent about secrets."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        validate_by_name=True,
-        validate_by_alias=True,
-        hide_input_in_errors=True,
-    )
-
-    # Paths, from this table, of the values that came from references.
-    _secrets: set[tuple[str | int, ...]] = PrivateAttr(default_factory=set)
-
-    def conceal(self, path: tuple[str | int, ...]) -> None:
-        """Keep the value at ``path`` out of every repr and dump of this table."""
-        inner = getattr(self, str(path[0]), None)
-        if isinstance(inner, Table):
-            inner.conceal(path[1:])
-        else:
-            self._secrets.add(path)
-
-    def _hides(self, name: str) -> bool:
-        return any(path[0] == name.removesuffix("_") for path in self._secrets)
-
-    def __repr_args__(self) -> Any:
-        for name, value in super().__repr_args__():
-            yield name, MASKED if name and self._hides(name) else value
-
-    @model_serializer(mode="wrap")
-    def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {k: MASK if self._hides(k) else v for k, v in handler(self).items()}
 
 
 class AppSettings(Table):
@@ -372,6 +331,7 @@ class Config(Table):
     handler: HandlerSettings = Field(default_factory=HandlerSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
     proxies: ProxySettings = Field(default_factory=ProxySettings)
+    redact: RedactSettings = Field(default_factory=RedactSettings)
     hooks: Annotated[Mapping[str, HookSettings], AfterValidator(_freeze), _AS_DICT] = (
         Field(default_factory=_empty, description="Per hook, who is called.")
     )

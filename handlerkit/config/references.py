@@ -98,6 +98,7 @@ class Resolver:
             return self._fail("HK207", f"{source}: {problem}", value, path)
         self.references[path] = source
         self.values[path] = str(text)
+        self.document.secrets.add(str(text))
         return _convert(text, scalars) if isinstance(text, str) else text
 
     def _variable(self, name: str, default: Any) -> tuple[Any, str]:

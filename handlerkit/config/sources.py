@@ -28,7 +28,8 @@ class Document:
     directory that its relative paths start from, ``text`` what the file holds.
     ``raw`` is the table of handlerkit, ``prefix`` where it is in the file.
     ``references`` grows with validation: which paths (from ``raw``) were taken from
-    outside, and from where (``"env SENTRY_DSN"``).
+    outside, and from where (``"env SENTRY_DSN"``); ``secrets`` are the values that
+    were found there.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Document:
         "prefix",
         "raw",
         "references",
+        "secrets",
         "text",
     )
 
@@ -61,6 +63,7 @@ class Document:
         self.text = text
         self.config = config
         self.references: dict[TomlPath, str] = {}
+        self.secrets: set[str] = set()
 
     def __repr__(self) -> str:
         return f"Document({self.file!r})"
@@ -230,7 +233,7 @@ def _given(config: Config) -> dict[str, Any]:
     tables = {
         name: table.model_dump(by_alias=True, exclude_unset=True)
         for name, table in config
-        if name in ("app", "handler", "server", "proxies")
+        if name in ("app", "handler", "server", "proxies", "redact")
     }
     tables["hooks"] = {
         name: hook.model_dump(exclude_unset=True) for name, hook in config.hooks.items()

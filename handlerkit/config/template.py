@@ -15,6 +15,7 @@ from handlerkit.config.model import (
     ProxySettings,
     ServerSettings,
 )
+from handlerkit.config.redact import RedactSettings
 from handlerkit.config.references import fields
 from handlerkit.config.writing import dotted, key_text, value_text
 
@@ -29,6 +30,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "handler": HandlerSettings,
     "server": ServerSettings,
     "proxies": ProxySettings,
+    "redact": RedactSettings,
 }
 _EXAMPLE_HOOK = "log_exception"
 _EXAMPLE_PLUGIN = "my-plugin"

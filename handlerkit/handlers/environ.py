@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _REQUEST = frozenset(
     (
         "SCRIPT_NAME",
@@ -66,6 +70,11 @@ def _windows_recoding(software: str, encoding: str) -> tuple[str, str] | None:
 def process_environ() -> dict[str, str]:
     """Give the process environment without what would pose as a request header."""
     return without_headers(read_environ())
+
+
+def process_variables() -> Mapping[str, str]:
+    """Give the process environment itself, as it is at any time."""
+    return os.environ
 
 
 def without_headers(environ: dict[str, str]) -> dict[str, str]:

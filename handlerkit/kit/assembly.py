@@ -8,6 +8,7 @@ from handlerkit import config
 from handlerkit.errors import ConfigError, Fault
 from handlerkit.kit.classes import configured, handler_class, instance_attributes
 from handlerkit.kit.plugins import Plugins, load_plugins
+from handlerkit.kit.reporting import report_maker
 from handlerkit.kit.targets import join_path, load_application
 from handlerkit.plan import BARE, compile_plan
 
@@ -132,11 +133,12 @@ def load(
     if faults or kind is None:
         raise ConfigError(document.arrange(faults))
     plan = BARE if plugins.safe else compile_plan(impls)
+    make_report = report_maker(settings, document.secrets)
     return Kit(
         config=settings,
         document=document,
         application=app,
-        handler_class=configured(kind, settings, plan, entry),
+        handler_class=configured(kind, settings, plan, entry, make_report),
         own=instance_attributes(settings, entry),
         plan=plan,
         plugins=plugins,

@@ -8,7 +8,6 @@ from handlerkit import handlers
 from handlerkit.config.objects import load_object, said
 from handlerkit.errors import Fault
 from handlerkit.plan import BARE
-from handlerkit.reports.plain import make_report
 
 if TYPE_CHECKING:
     from typing import Any
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from handlerkit.config import Config
     from handlerkit.handlers import BaseHandler
     from handlerkit.plan import Plan
+    from handlerkit.reports.making import ReportMaker
 
 _PATH = ("handler", "class")
 
@@ -69,7 +69,11 @@ def instance_attributes(settings: Config, entry: str) -> dict[str, Any]:
 
 
 def configured(
-    kind: type[BaseHandler], settings: Config, plan: Plan, entry: str
+    kind: type[BaseHandler],
+    settings: Config,
+    plan: Plan,
+    entry: str,
+    make_report: ReportMaker,
 ) -> type[BaseHandler]:
     """Make the subclass that carries the settings as plain class attributes."""
     attributes: dict[str, Any] = {**settings.handler.attributes(), "plan": plan}

@@ -15,6 +15,7 @@ TABLES = {
     "handler": model.HandlerSettings,
     "server": model.ServerSettings,
     "proxies": model.ProxySettings,
+    "redact": model.RedactSettings,
     "hooks.<hook>": model.HookSettings,
     "plugins.<name>": model.PluginEntry,
 }
