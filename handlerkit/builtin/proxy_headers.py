@@ -264,7 +264,7 @@ class _Change:
             name, port = forwarded.host(decision["host"])
             self.set("HTTP_HOST", decision["host"])
             self.set("SERVER_NAME", name)
-            self.set("SERVER_PORT", told or port or default)
+            self.set("SERVER_PORT", port or default)
         if told is not None:
             self.set("SERVER_PORT", told)
             host = environ.get("HTTP_HOST", "")

@@ -128,4 +128,4 @@ def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name or name != name.strip():
         raise ArgumentTypeError("must be 'Name: value'")
-    return name, value.strip()
+    return name, value.strip(" \t")

@@ -122,6 +122,9 @@ def test_the_decision_is_as_the_table_says(case):
     changed = {k for k in {*environ, *before} if environ.get(k) != before.get(k)}
     assert decision["originals"] == {k: before.get(k) for k in changed - {DECISION}}
     assert decision["peer"] == case["peer"]
+    if refused:
+        believed = ("client", "scheme", "host", "port", "prefix")
+        assert [decision[name] for name in believed] == [None] * 5
 
 
 @pytest.mark.parametrize("kind", ["SimpleHandler", "HostedHandler"])
@@ -290,9 +293,10 @@ def test_names_that_the_server_asked_of_the_proxy_go(serve):
         plugin("10.0.0.1"),
         REMOTE_ADDR="10.0.0.1",
         REMOTE_HOST="proxy.example",
+        REMOTE_IDENT="nginx",
         HTTP_X_FORWARDED_FOR="203.0.113.9",
     )
-    assert "REMOTE_HOST" not in served.environ
+    assert not {"REMOTE_HOST", "REMOTE_IDENT"} & {*served.environ}
     assert served.environ[DECISION]["originals"]["REMOTE_HOST"] == "proxy.example"
 
 
