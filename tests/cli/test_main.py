@@ -17,6 +17,8 @@ import handlerkit
 from handlerkit.cli.main import run
 
 ROOT = str(Path(handlerkit.__file__).parent.parent)
+# Whoever measures coverage tells child processes so.
+MEASURED = {name: value for name, value in os.environ.items() if "COVERAGE" in name}
 COMMANDS = ["serve", "cgi", "check", "show", "plugins", "init"]
 DEADLINE = 30.0  # seconds
 
@@ -63,6 +65,7 @@ class Shell:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": ROOT,
             "PYTHONIOENCODING": "utf-8",
+            **MEASURED,
             **options.pop("environ", {}),
         }
         return subprocess.Popen(

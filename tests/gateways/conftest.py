@@ -95,12 +95,14 @@ class Front:
         headers: dict[str, str] | None = None,
         *,
         chunked: bool = False,
+        after_head: Callable[[], None] = lambda: None,
     ) -> Answer:
         connection = Utf8Connection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
             sent = {"Connection": "close", **(headers or {})}
             connection.request(method, target, body, sent, encode_chunked=chunked)
             response = connection.getresponse()
+            after_head()
             try:
                 received, complete = response.read(), True
             except http.client.IncompleteRead as broken:

@@ -15,6 +15,8 @@ import handlerkit
 
 PACKAGE = str(Path(handlerkit.__file__).parent.parent)
 PAGE = b"A server error occurred.  Please contact the administrator."
+# Whoever measures coverage tells child processes so.
+MEASURED = {name: value for name, value in os.environ.items() if "COVERAGE" in name}
 REQUEST = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "REQUEST_METHOD": "GET",
@@ -160,7 +162,10 @@ class Site:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.directory,
-            env={"PYTHONPATH": PACKAGE, "PATH": os.environ["PATH"]} | REQUEST | environ,
+            env={"PYTHONPATH": PACKAGE, "PATH": os.environ["PATH"]}
+            | MEASURED
+            | REQUEST
+            | environ,
         )
 
     def __call__(
@@ -388,7 +393,7 @@ raise SystemExit(handlerkit.run_cgi({}, application))
     output = subprocess.check_output(
         [sys.executable, "-c", program],
         stdin=subprocess.DEVNULL,
-        env=REQUEST | {"PYTHONPATH": PACKAGE},
+        env=MEASURED | REQUEST | {"PYTHONPATH": PACKAGE},
     )
 
     assert output.endswith(b"\r\n\r\nhello")
@@ -397,7 +402,7 @@ raise SystemExit(handlerkit.run_cgi({}, application))
 def test_the_command_line_serves_a_cgi_process(cgi):
     path = cgi.configure("environ")
     command = [sys.executable, "-m", "handlerkit", "cgi", "--config", str(path)]
-    environ: dict[str, Any] = REQUEST | {"PYTHONPATH": PACKAGE}
+    environ: dict[str, Any] = MEASURED | REQUEST | {"PYTHONPATH": PACKAGE}
 
     done = subprocess.run(
         command, env=environ, input=b"", capture_output=True, check=True
