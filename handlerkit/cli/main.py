@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from handlerkit import __version__
-from handlerkit.cli import commands, explain_proxy
+from handlerkit.cli import commands, explain_proxy, redact
 from handlerkit.errors import ConfigError, HandlerkitError
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
             "--peer 10.0.0.5 --header 'X-Forwarded-For: 203.0.113.9'",
         ),
         (
+            "redact",
+            redact.redact,
+            "print a file as it would leave, without its secrets",
+            "--explain error.log",
+        ),
+        (
             "init",
             commands.init,
             "print a commented handlerkit.toml",
@@ -117,5 +123,7 @@ def _options(name: str, parser: argparse.ArgumentParser) -> None:
         )
     if name == "explain-proxy":
         explain_proxy.add_options(parser)
+    if name == "redact":
+        redact.add_options(parser)
     if name == "plugins":
         parser.add_argument("--json", action="store_true", help="for a machine to read")

@@ -7,6 +7,7 @@ linear in the text, and the text is cut first.
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 
 from handlerkit.reports import known, rules, scanning
@@ -186,7 +187,7 @@ class Redaction:
             limit = self._redactor.max_string
         end = ""
         if limit is None:
-            limit = len(text)
+            limit = sys.maxsize - _MARGIN
         elif text.endswith(CUT):
             text, end = text[: -len(CUT)], CUT
         text = text[: limit + _MARGIN]

@@ -80,7 +80,8 @@ def test_a_code_is_described(generate, code):
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "cgi", "check", "show", "plugins", "init"]
+    "command",
+    ["serve", "cgi", "check", "show", "plugins", "redact", "init"],
 )
 def test_a_command_is_described_with_an_example(section, command):
     text = section("cli.md", f"handlerkit {command}")
