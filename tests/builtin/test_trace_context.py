@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from handlerkit.builtin.proxy_headers import ProxyHeaders
 from handlerkit.builtin.settings import ProxyHeadersSettings, TraceContextSettings
 from handlerkit.builtin.trace_context import TraceContext, bounded, parse
+from handlerkit.hooks.markers import hookimpl
 
 # A loaded machine is no fault of the code.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -64,6 +65,19 @@ def test_the_peer_counts_not_the_client_of_a_proxy(serve):
     )
     assert served.environ["REMOTE_ADDR"] == "203.0.113.9"
     assert served.environ[KEY]["trace_id"] == TRACE
+
+
+def test_other_plugins_see_what_was_decided_whatever_the_order(serve):
+    seen = []
+
+    class Early:
+        @hookimpl
+        def setup_environ(self, environ):
+            seen.append((KEY in environ, "HTTP_TRACEPARENT" in environ))
+
+    serve(Early(), plugin("unix"), **HEADERS)
+    serve(Early(), plugin(), **HEADERS)
+    assert seen == [(True, True), (False, False)]
 
 
 @pytest.mark.parametrize(
