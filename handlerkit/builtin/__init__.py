@@ -7,4 +7,5 @@ BUILTINS = {
     "proxy-headers": "handlerkit.builtin.proxy_headers:ProxyHeaders",
     "trace-context": "handlerkit.builtin.trace_context:TraceContext",
     "error-page": "handlerkit.builtin.error_page:ErrorPage",
+    "access-log": "handlerkit.builtin.access_log:AccessLog",
 }

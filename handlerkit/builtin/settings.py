@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -126,6 +127,47 @@ class TraceContextSettings(_Settings):
     generate: bool = Field(
         default=False, description="Whether to begin a trace where none is taken over."
     )
+
+
+class AccessLogSettings(_Settings):
+    """``[plugins.access-log]``."""
+
+    format: Literal["combined", "json"] = Field(
+        default="combined", description="How a line is written."
+    )
+    path: str | None = Field(
+        default=None,
+        description="The file to append to; wsgi.errors where there is none.",
+        examples=["/var/log/shop/access.log"],
+    )
+    query: bool = Field(
+        default=False,
+        description="Whether to log query strings, of the referer too; redacted.",
+    )
+    extras: tuple[
+        Literal["outcome", "first_byte", "duration", "report_id", "request_id"], ...
+    ] = Field(
+        default=(),
+        strict=False,
+        description="What to add to a combined line; JSON has it all.",
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, path: str | None) -> str | None:
+        # Where a server starts is not where its configuration lies.
+        if path is not None and not Path(path).is_absolute():
+            raise ValueError("must be an absolute path")
+        return path
+
+    @field_validator("extras")
+    @classmethod
+    def _check_extras(
+        cls, extras: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        if extras and info.data.get("format") == "json":
+            raise ValueError('are for format = "combined": JSON has all of them')
+        return extras
 
 
 _URLS = ("https://", "http://", "/", "mailto:", "tel:")
