@@ -102,7 +102,7 @@ class BaseHandler(Response):
         Raises:
             BaseException: what is no Exception passes on, after the page is out.
         """
-        if self.plan.request_finished is not None:
+        if self.plan.request_finished is not None or self.make_report is not None:
             self._started = (time(), perf_counter())
         if self.ended is not None:
             self._reset()
