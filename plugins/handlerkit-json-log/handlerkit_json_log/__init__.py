@@ -67,36 +67,17 @@ def _line(exc_info: ExcInfo, report: Report | None, environ: dict[str, Any]) -> 
     import json
     from datetime import UTC, datetime
 
-    kind, exception, _ = exc_info
     now = datetime.now(UTC)
-    fields = {
+    fields: dict[str, Any] = {
         "time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": "error",
-        "id": None if report is None else report.id,
-        "type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-        "message": _text(exception),
-        "traceback": None if report is None else report.text,
-        "method": _text(environ.get("REQUEST_METHOD", "")),
-        "path": _path(environ),
     }
-    if "handlerkit.request_id" in environ:
-        fields["request_id"] = _text(environ["handlerkit.request_id"])
+    if report is None:  # making it has failed; what an exception says may be secret
+        fields["type"] = exc_info[0].__qualname__
+    else:
+        fields |= report.to_dict()
+        fields["traceback"] = report.text
+    request_id = environ.get("handlerkit.request_id")
+    if type(request_id) is str:
+        fields["request_id"] = request_id
     return json.dumps(fields) + "\n"
-
-
-def _text(value: object) -> str:
-    """Give anything as text that is valid in JSON."""
-    try:
-        text = str(value)
-    except Exception as exc:  # noqa: BLE001 - an exception may fail to say what it is
-        text = f"<{type(value).__name__}: cannot be shown: {type(exc).__name__}>"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _path(environ: dict[str, Any]) -> str:
-    """Give the path as it was asked for: environ has its bytes as latin-1."""
-    path = _text(environ.get("SCRIPT_NAME", "")) + _text(environ.get("PATH_INFO", ""))
-    try:
-        return path.encode("latin-1").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:
-        return path
