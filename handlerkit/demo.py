@@ -71,7 +71,8 @@ def _fail_late(_: dict[str, Any], start_response: StartResponse) -> Iterable[byt
 
 def _echo(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "application/octet-stream")])
-    return [environ["wsgi.input"].read()]
+    body = environ["wsgi.input"]
+    return [b"".join(iter(lambda: body.read(65536), b""))]
 
 
 def _not_found(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
