@@ -221,13 +221,14 @@ class Response(Recovery):
     def _ask_hooks(self, enrich: Callable[..., object]) -> None:
         """Let hooks change the headers; hold what they leave to the same rules."""
         own = self.headers
-        before = [*own] if type(own) is Headers else own.items()
-        headers = before.copy()
+        headers = [*own] if type(own) is Headers else own.items()
+        count = len(headers)
         enrich(self, self.status, headers)
-        if headers[: len(before)] == before:  # most add, if they change anything
-            added = headers[len(before) :]
+        # Most add a header, if they change anything; only those are checked again.
+        if type(own) is Headers and headers[:count] == own:
+            added = headers[count:]
             marks, length = check_headers(added)
-            if length is None and type(own) is Headers:
+            if length is None:
                 self._marks |= marks
                 own.extend(added)
                 return
