@@ -10,10 +10,11 @@ from handlerkit.builtin.peers import ipv4
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = "0123456789"
-_TOKEN = frozenset(_LETTERS + _DIGITS + "!#$%&'*+-.^_`|~")
+_TOKEN = _LETTERS + _DIGITS + "!#$%&'*+-.^_`|~"
 _OBFUSCATED = frozenset(_LETTERS + _DIGITS + "._-")
 _NAME = frozenset(_LETTERS + _DIGITS + "._-")
 _PATH = frozenset(_LETTERS + _DIGITS + "._-~/!$&'()*+=:@")
+_PIECE = 64
 _LONGEST_NAME = 253
 _LONGEST_SHOWN = 60
 
@@ -106,9 +107,13 @@ def _pair(text: str, at: int, facts: dict[str, str]) -> int:
 
 
 def _token_end(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _TOKEN:
-        at += 1
-    return at
+    # lstrip is much faster than a loop; pieces keep it linear.
+    while True:
+        piece = text[at : at + _PIECE]
+        rest = piece.lstrip(_TOKEN)
+        at += len(piece) - len(rest)
+        if rest or not piece:
+            return at
 
 
 def _quoted(text: str, at: int) -> tuple[str, int]:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 DECISION = "handlerkit.proxy"
 
 _BITS = 32
+_LONGEST_IPV4 = 15
+_MOST_KNOWN = 1024  # addresses whose answer is kept
+_LONGEST_KNOWN = 64
 _MAPPED = "::ffff:"
 
 # What servers have for the address of a peer on a unix socket: most leave it empty,
@@ -39,10 +42,11 @@ class Peers:
         ValueError: an entry is neither "unix" nor an address nor a network.
     """
 
-    __slots__ = ("_ipv4", "_ipv6", "_unix")
+    __slots__ = ("_ipv4", "_ipv6", "_known", "_unix")
 
     def __init__(self, trusted: Iterable[str]) -> None:
         self._unix = False
+        self._known: dict[str, bool] = {}
         self._ipv4: list[tuple[int, int]] = []
         self._ipv6: list[Any] = []
         for entry in trusted:
@@ -62,6 +66,16 @@ class Peers:
 
     def knows(self, address: str) -> bool:
         """Say whether an address is one of them; ``unix:`` is a unix socket's."""
+        known = self._known.get(address)
+        if known is None:
+            known = self._asked(address)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            if len(address) <= _LONGEST_KNOWN:
+                self._known[address] = known
+        return known
+
+    def _asked(self, address: str) -> bool:
         if not address or address == "unix:":
             return self._unix
         if ":" not in address:
@@ -98,16 +112,15 @@ def _network(entry: str) -> tuple[int, int]:
 
 
 def ipv4(text: str) -> int | None:
-    """Give an IPv4 address as an integer; None for anything else."""
-    parts = text.split(".")
-    if len(parts) != 4:  # noqa: PLR2004 - a dotted quad
+    """Give an IPv4 address as an integer; None for anything else.
+
+    Only the usual form is one: to some, 010.0.0.1 is octal, and 10.1 is 10.0.0.1.
+    """
+    if len(text) > _LONGEST_IPV4:
         return None
-    value = 0
-    for part in parts:
-        if not (part.isascii() and part.isdecimal() and len(part) <= 3):  # noqa: PLR2004 - at most 255
-            return None
-        byte = int(part)
-        if byte > 255 or str(byte) != part:  # noqa: PLR2004 - one byte; 010 may be octal
-            return None
-        value = value << 8 | byte
-    return value
+    try:
+        a, b, c, d = map(int, text.split("."))
+        value = int.from_bytes((a, b, c, d), "big")
+    except ValueError:
+        return None
+    return value if f"{a}.{b}.{c}.{d}" == text else None

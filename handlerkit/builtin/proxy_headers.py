@@ -139,7 +139,10 @@ def _facts_beside(
     facts: dict[str, str] = {}
     vouched: dict[str, list[str]] = {}
     for name in taken:
-        found = forwarded.values(environ.get(_X + name))[-(count or 1) :]
+        field = environ.get(_X + name)
+        if field is None:
+            continue
+        found = forwarded.values(field)[-(count or 1) :]
         vouched[_X + name] = found
         if found and name == "PREFIX":
             facts[name] = "".join(map(forwarded.prefix, found))

@@ -84,6 +84,23 @@ def test_an_entry_that_is_no_network_is_an_error(entry):
         Peers([entry])
 
 
+def test_what_is_remembered_of_addresses_is_bounded():
+    peers = Peers(["10.0.0.0/8"])
+    for number in range(3000):
+        address = str(ipaddress.IPv4Address(number << 18))
+        assert peers.knows(address) is (number >> 6 == 10)
+        assert peers.knows(address) is (number >> 6 == 10)
+    peers.knows("x" * 1000)
+    assert len(peers._known) <= 1024
+    assert max(map(len, peers._known)) < 100
+
+
+def test_the_peer_is_who_is_connected_whatever_remote_addr_became():
+    environ = {"REMOTE_ADDR": "203.0.113.9", "handlerkit.proxy": {"peer": "10.0.0.1"}}
+    assert Peers(["10.0.0.1"]).trusts(environ)
+    assert not Peers(["203.0.113.9"]).trusts(environ)
+
+
 def test_ipaddress_is_imported_only_for_ipv6():
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
