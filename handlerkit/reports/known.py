@@ -129,10 +129,13 @@ def _spelled(source: str, value: str) -> Iterator[Known]:
         chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
         for byte in value.encode("utf-8", "replace")
     )
-    escaped = repr(value)[1:-1]
-    for form in (encoded, escaped, escaped.replace('"', '\\"')):
-        if form != value:
-            yield source, form
+    forms = {encoded, repr(value)[1:-1]}
+    if '"' in value or value not in forms:
+        from json import dumps  # few secrets need it
+
+        forms |= {dumps(value)[1:-1], dumps(value, ensure_ascii=False)[1:-1]}
+    for form in forms - {value}:
+        yield source, form
     if "\n" in value:
         for line in value.splitlines():
             if len(line) >= _LONG_LINE:

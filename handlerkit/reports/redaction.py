@@ -61,7 +61,9 @@ class Redactor:
         self.query_mode = query
         self.needles = (*rules.NEEDLES, *map(_plain, keys))
         self._allowed = frozenset(map(_plain, allow_keys))
-        self._process = process if environment_values and process else {}
+        self._process: Mapping[str, str] = {}
+        if environment_values and process is not None:
+            self._process = process
         self._configured = known.of_values(secrets, "configuration")
         self._names: dict[str, bool] = {}
         self._lines: dict[str, list[scanning.Span]] = {}
