@@ -1,6 +1,7 @@
 """The conformance class: good plugins pass, and each check can fail."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -210,6 +211,14 @@ def test_a_check_finds_the_plugin_that_breaks_its_promise(name, plugin, said):
 
 def test_each_check_is_seen_to_fail():
     assert {name for name, *_ in BAD} == set(CHECKS)
+
+
+def test_each_check_is_explained():
+    page = Path(__file__).parent.parent.parent / "docs/how-to/test-a-plugin.md"
+    text = page.read_text(encoding="utf-8")
+
+    assert [name for name in CHECKS if f"| `{name}` | " not in text] == []
+    assert f"{len(CHECKS)} passed in" in text
 
 
 @pytest.mark.parametrize("name", CHECKS)
