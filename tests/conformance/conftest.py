@@ -14,12 +14,17 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def ours(place):
+def hosts(place):
+    """Give the hosts with handlerkit in them, by name."""
+    return {host.name: host for host in our_hosts(place)}
+
+
+@pytest.fixture(scope="session")
+def ours(hosts):
     """Give, by the name of a host, the faults of its cases and of the watched ones.
 
     The log of each case is in the third place.
     """
-    hosts = {host.name: host for host in our_hosts(place)}
     found = {}
 
     def faults(name):

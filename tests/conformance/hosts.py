@@ -35,6 +35,11 @@ bind = "127.0.0.1:{port}"
 
 [plugins.witness]
 use = "tests.conformance.witness:Witness"
+
+[plugins.access-log]
+format = "json"
+path = {access}
+query = true
 """
 
 # The rules that are asserts in wsgiref, and gone under -O.
@@ -77,10 +82,12 @@ class Host:
         self.directory = directory
         self.log_file = directory / "log"
         self.trace_file = directory / "trace"
+        self.access_file = directory / "access"
         self.config_file = directory / "handlerkit.toml"
         self.variables_of_process: dict[str, str] = {}
         self.asked = 0
         self.logs: dict[str, str] = {}
+        self.seen: list[Seen] = []
 
     def prepare(self, port: int = 0) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -88,7 +95,8 @@ class Host:
         self.log_file.touch()
         self.trace_file.touch()
         root = json.dumps(str(ROOT))
-        self.config_file.write_text(CONFIG.format(root=root, port=port))
+        access = json.dumps(str(self.access_file))
+        self.config_file.write_text(CONFIG.format(root=root, port=port, access=access))
 
     def start(self) -> None:
         self.prepare()
@@ -142,6 +150,15 @@ class Host:
             entry = json.loads(line)
             if entry["t"] == token:
                 found.setdefault(entry["event"], []).append(entry["value"])
+        return found
+
+    def access_lines(self) -> dict[str, list[dict[str, object]]]:
+        """Give the lines of the access log, by the token of the request."""
+        found: dict[str, list[dict[str, object]]] = {}
+        for text in self.access_file.read_text().splitlines():
+            line = json.loads(text)
+            token = line.get("url.query", "").partition("t=")[2].partition("&")[0]
+            found.setdefault(token, []).append(line)
         return found
 
     def exchange(self, case, seen: Seen) -> None:

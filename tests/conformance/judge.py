@@ -103,6 +103,31 @@ def _events(case: Case, host: Host, seen: Seen) -> list[str]:
     return faults
 
 
+def judge_lines(host: Host, seen: Seen, lines: list[dict[str, object]]) -> list[str]:
+    """Say where the access log and the client do not agree.
+
+    Of a response that broke off, a client may have received less; a hosting server
+    that had not sent its head yet answers in its own way.
+    """
+    answer = seen.answer
+    outcomes = seen.events.get("outcome", [])
+    if [line["handlerkit.outcome"] for line in lines] != outcomes:
+        return [f"{lines} for {outcomes}"]
+    if not lines or answer.status is None:
+        return []
+    status = lines[0].get("http.response.status_code")
+    size = lines[0]["http.response.body.size"]
+    whole = outcomes[0] in ("ok", "error")
+    if status != answer.status and not (
+        answer.status == 500 and "own" not in host.speaks and not whole
+    ):
+        return [f"status {status}, received {answer.status}"]
+    received = len(answer.body)
+    if size != received and (whole or (status == answer.status and size < received)):
+        return [f"{size} bytes, received {received}"]
+    return []
+
+
 def run(host: Host, cases: Iterable[Case] = CASES) -> dict[str, list[str]]:
     """Run every case that applies on a started host; give the faults of each."""
     found = {}
@@ -111,6 +136,7 @@ def run(host: Host, cases: Iterable[Case] = CASES) -> dict[str, list[str]]:
             seen = host.ask(case)
             found[case.id] = judge(case, host, seen)
             host.logs[case.id] = seen.log[-3000:]
+            host.seen.append(seen)
     return found
 
 

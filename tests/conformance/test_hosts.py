@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance import judge
 from tests.conformance.cases import CASES
 from tests.conformance.exceptions import EXCEPTIONS, excepted
 from tests.conformance.hosts import our_hosts
@@ -38,6 +39,20 @@ def test_the_validator_of_wsgiref_finds_nothing(ours, host):
     faults = ours(host)[1]
 
     assert {c: f for c, f in faults.items() if f and not unwatched(host, c)} == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_access_log_says_what_the_client_received(hosts, ours, name):
+    ours(name)
+    host = hosts[name]
+    lines = host.access_lines()
+    faults = {
+        seen.token: judge.judge_lines(host, seen, lines.get(seen.token, []))
+        for seen in host.seen
+    }
+
+    assert len(lines) > len(faults) / 2
+    assert {token: found for token, found in faults.items() if found} == {}
 
 
 def unwatched(host, case):
