@@ -152,7 +152,7 @@ class Builder:
         limit = -_MOST_FRAMES if deep and self._limit is None else self._limit
 
         def make() -> TracebackException:
-            return TracebackException(*exc_info, limit=limit, compact=False)
+            return TracebackException(*exc_info, limit=limit, compact=True)
 
         if len(related) < _MOST_ERRORS:
             try:
