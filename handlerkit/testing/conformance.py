@@ -26,11 +26,17 @@ _ROUNDS = 20
 
 _IMPORT = """
 import importlib.util, sys
+name = {name!r}
 sys.path[:] = {path!r}
 before = set(sys.modules)
-spec = importlib.util.spec_from_file_location({name!r}, {file!r})
-module = sys.modules[{name!r}] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
+try:
+    importlib.import_module(name)
+except ModuleNotFoundError as exc:
+    if not f"{{name}}.".startswith(f"{{exc.name}}."):
+        raise
+    spec = importlib.util.spec_from_file_location(name, {file!r})
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
 print(*sorted({dear!r} & (set(sys.modules) - before)))
 """
 
@@ -191,8 +197,10 @@ class PluginConformance:
     def test_its_import_is_cheap(self) -> None:
         """Importing its module imports none of ``dear_imports``."""
         with self._running(faults.answers) as kit:
-            factory = kit.kit.plugins.loaded[-1].found.factory
-        name = getattr(factory, "__module__", None) or factory.__name__
+            found = kit.kit.plugins.loaded[-1].found
+        name = found.reference.partition(":")[0]
+        if name not in sys.modules:  # a file, under a name of its own
+            name = getattr(found.factory, "__module__", found.factory.__name__)
         program = _IMPORT.format(
             path=sys.path,
             name=name,
@@ -281,7 +289,7 @@ def _check_complete(exchange: Exchange) -> None:
     size = str(len(exchange.body))
     whole = length in (None, size) or exchange.body == b""
     _check(whole, f"Content-Length is {length}, the body has {size} bytes")
-    said = f"{exchange.headers}{exchange.text}"
+    said = f"{exchange.headers}{exchange.body!r}"
     _check(faults.SECRET not in said, f"the client sees the exception: {said}")
 
 
@@ -306,7 +314,7 @@ def _check_alone(exchange: Exchange, name: str) -> None:
     """Hold an exchange to its own name: of others, it must know none."""
     environ = {k: v for k, v in exchange.environ.items() if isinstance(v, str)}
     given = [call.arguments.get("environ") for call in exchange.calls]
-    seen = f"{exchange.status}{exchange.headers}{exchange.text}{environ}{given}"
+    seen = f"{exchange.status}{exchange.headers}{exchange.body!r}{environ}{given}"
     foreign = f"{seen}{exchange.errors}".replace(name, "")
     place = foreign.find("exchange-")
     _check(place < 0, f"found in {name}: {foreign[place : place + 20]}")

@@ -55,7 +55,8 @@ class Exchange:
     def text(self) -> str:
         """The body as text, by the charset of its Content-Type, else as UTF-8."""
         _, found, charset = (self.header("Content-Type") or "").partition("charset=")
-        return self.body.decode(charset.strip('" ') if found else "utf-8")
+        charset = charset.partition(";")[0].strip('" ')
+        return self.body.decode(charset if found else "utf-8")
 
     def header(self, name: str) -> str | None:
         """Give a header's value, in any case; repeated ones joined; None if absent."""

@@ -120,7 +120,8 @@ def running(
         app: the application, in place of ``[app] target``.
         kind: what runs it where ``[handler] class`` is "auto": ``"simple"``,
             SimpleHandler; ``"cgi"``, CGIHandler, in streams of memory; ``"hosted"``,
-            HostedHandler, in a server as PEP 3333 has it. A `Kit` has its class.
+            HostedHandler, in a server as PEP 3333 has it. A `Kit` has its class. The
+            ``__init__`` of a CGI class reads the process, and so is not called.
 
     Raises:
         ConfigError: with every mistake found.

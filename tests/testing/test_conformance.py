@@ -260,6 +260,28 @@ def test_a_module_is_a_plugin_too(tmp_path, monkeypatch):
             check(name, plugin)
 
 
+def test_a_dear_package_around_a_cheap_module_is_found(tmp_path, monkeypatch):
+    package = tmp_path / "dear_of_tests"
+    package.mkdir()
+    (package / "__init__.py").write_text("import pluggy\n")
+    (package / "cheap.py").write_text("class Plugin:\n    def start(self): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(AssertionError, match="imports pluggy"):
+        check("test_its_import_is_cheap", "dear_of_tests.cheap:Plugin")
+
+
+def test_a_module_that_needs_its_importer_is_found(tmp_path, monkeypatch):
+    (tmp_path / "lone_of_tests.py").write_text(
+        "import sys\nassert 'pytest' in sys.modules\n"
+        "class Plugin:\n    def start(self): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(AssertionError, match="cannot be imported alone"):
+        check("test_its_import_is_cheap", "lone_of_tests:Plugin")
+
+
 def test_a_check_may_be_left_out():
     kind = type("TestIt", (PluginConformance,), {CHECKS[0]: None})
 

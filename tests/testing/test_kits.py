@@ -200,9 +200,33 @@ def test_head_and_chunks_are_without_their_framing():
     assert run(config, late).body == b"a part"
 
 
+def test_a_response_without_a_head_is_all_body():
+    exchange = run({}, shop, environ={"SERVER_PROTOCOL": "HTTP/0.9"})
+
+    assert (exchange.status, exchange.headers) == ("", [])
+    assert exchange.body == b"the shop"
+
+
+def test_attributes_of_the_configuration_hold_in_a_cgi_handler_too():
+    config = {"handler": {"wsgi_multithread": True}}
+
+    assert run(config, shop, kind="cgi").environ["wsgi.multithread"] is True
+    assert run({}, shop, kind="cgi").environ["wsgi.multithread"] is False
+    assert run({}, shop, kind="cgi").environ["wsgi.run_once"] is True
+
+
+def test_without_plugins_there_is_still_something_to_see(monkeypatch):
+    monkeypatch.setenv("HANDLERKIT_SAFE", "1")
+    exchange = run(COUNTER, failing)
+
+    assert (exchange.ended, exchange.calls) == ("error", [])
+    assert "ZeroDivisionError" in exchange.errors
+    assert exchange.outcome is exchange.report is None
+
+
 def test_text_and_json_are_read_from_the_body():
     def app(environ, start_response):
-        kind = "application/json; charset=iso-8859-1"
+        kind = 'application/json; charset="iso-8859-1"; x=1'
         start_response("200 OK", [("Content-Type", kind)])
         return ['{"a": "é"}'.encode("latin-1")]
 
