@@ -242,6 +242,8 @@ class BaseHandler(Response):
             self._sending_file = False
         if sent and not self.headers_sent:
             raise PluginError("sendfile answered True, but has sent no headers")
+        if sent and not self.bytes_sent and self._length is not None:
+            self.bytes_sent = self._length
         return sent
 
     def sendfile(self) -> bool:

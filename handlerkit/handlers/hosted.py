@@ -256,6 +256,7 @@ class HostedHandler(BaseHandler):
             # A server that counts asks no further than the Content-Length.
             if self._chunks or self._length is None or self.bytes_sent < self._length:
                 self.ended = "disconnected"
+                self.bytes_sent -= sum(map(len, self._chunks))
             self.close()
             self._pass_on(None)
 

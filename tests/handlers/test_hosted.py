@@ -271,6 +271,17 @@ class TestEnd:
 
         assert self.kinds(hooked) == ["disconnected"]
 
+    def test_what_a_server_did_not_take_was_not_sent(
+        self, host, hosted_environ, hooked
+    ):
+        application = hooked.hosting(lazy)
+        application(hosted_environ(), host().start_response).close()
+        served = host()
+        served.serve(application, hosted_environ(), stop_after=1)
+
+        assert [each.bytes_sent for each in hooked.outcomes] == [0, len(served.body)]
+        assert served.body
+
     def test_a_server_that_counts_may_stop_at_the_length(
         self, host, hosted_environ, hooked
     ):

@@ -491,6 +491,31 @@ class TestHookAnswers:
         assert answer.body == b"0123456789"
         assert answer.handler.ended == "ok"
 
+    @pytest.mark.parametrize("headers", [[("Content-Length", "7")], []])
+    def test_bytes_that_sendfile_sent_are_counted(self, exchange, plan, headers):
+        """By the Content-Length, or where there is none, by sendfile itself."""
+
+        def app(environ, start_response):
+            start_response("200 OK", headers)
+            return environ["wsgi.file_wrapper"](io.BytesIO(b"0123456789"))
+
+        def sendfile(handler, wrapper):
+            handler.send_headers()
+            data = wrapper.filelike.read(7)
+            handler._write(data)
+            if not headers:
+                handler.bytes_sent = len(data)
+            return True
+
+        sent = []
+        hooks = plan(
+            sendfile=sendfile,
+            request_finished=lambda outcome: sent.append(outcome.bytes_sent),
+        )
+        exchange(SimpleHandler, app, plan=hooks)
+
+        assert sent == [7]
+
     def test_sendfile_is_not_asked_where_there_is_no_body(
         self, exchange, plan, request_environ
     ):
