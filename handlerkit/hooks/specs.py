@@ -124,8 +124,9 @@ def sendfile(handler: Handler, wrapper: Any) -> bool | None:
 
     Kind: answer. False or None decline: the next is asked, at the end the file is
     iterated. Call ``handler.send_headers()`` before the first byte; start at the
-    file's position, stop at the response's Content-Length. Not called inside another
-    server, which has the socket. Stands for ``BaseHandler.sendfile``.
+    file's position, stop at the response's Content-Length; where it has none, set
+    ``handler.bytes_sent``. Not called inside another server, which has the socket.
+    Stands for ``BaseHandler.sendfile``.
     """
 
 
