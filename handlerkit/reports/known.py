@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from handlerkit.reports.rules import (
     HARMLESS_ENDINGS,
+    HARMLESS_EXACTLY,
     HARMLESS_VALUES,
     HARMLESS_VARIABLES,
     SHORTEST,
@@ -36,11 +37,17 @@ def of_variables(
             continue
         if "://" in value and "@" in value:
             found += _spelled(f"variable {name}", url_password(value))
-        if sensitive(name) and not (
-            name.startswith(HARMLESS_VARIABLES) or name.endswith(HARMLESS_ENDINGS)
-        ):
+        if sensitive(name) and not _harmless(name):
             found += _spelled(f"variable {name}", value)
     return found[:_MOST]
+
+
+def _harmless(name: str) -> bool:
+    return (
+        name in HARMLESS_EXACTLY
+        or name.startswith(HARMLESS_VARIABLES)
+        or name.endswith(HARMLESS_ENDINGS)
+    )
 
 
 def of_environ(
@@ -56,7 +63,9 @@ def of_environ(
                 if sensitive(key):
                     found += _spelled(f"query {key}", part)
                     found += _spelled(f"query {key}", unquoted(part))
-        elif len(value) >= SHORTEST and name != "AUTH_TYPE" and sensitive(name):
+        elif len(value) < SHORTEST or name == "AUTH_TYPE" or _harmless(name):
+            continue
+        elif sensitive(name):
             for part in _parts(name, value):
                 found += _spelled(f"environ {name}", part)
     return found[:_MOST]

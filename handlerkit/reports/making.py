@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from handlerkit.reports.redaction import Redaction
-    from handlerkit.reports.tree import Error
+    from handlerkit.reports.tree import Drawings, Error
 
     ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -25,6 +25,7 @@ class ReportMaker:
 
     def __init__(self, redactor: Redactor | None = None) -> None:
         self.redactor = redactor or Redactor()
+        self._drawings: Drawings = {}
 
     def __call__(
         self,
@@ -66,7 +67,9 @@ class ReportMaker:
 
         method, path, environ = request
         redaction = self.redactor.begin(environ)
-        builder = Builder(redaction, limit, with_locals=self.redactor.locals)
+        builder = Builder(
+            redaction, limit, self._drawings, with_locals=self.redactor.locals
+        )
         try:
             error = builder.build(exc_info)
         except Exception as exc:  # noqa: BLE001 - a report is owed, whatever happens

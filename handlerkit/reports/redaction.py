@@ -210,7 +210,7 @@ class Redaction:
     def _spans(self, text: str, *, code: bool = False) -> list[scanning.Span]:
         found: list[scanning.Span] = []
         for source, value in self._known:
-            at = text.find(value)
+            at = text.find(value) if value in text else -1
             while at >= 0:
                 found.append((source, at, at + len(value)))
                 at = text.find(value, at + len(value))

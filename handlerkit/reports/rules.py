@@ -38,6 +38,7 @@ SPELLINGS = (
 )
 
 # Names of process variables whose values are no secrets, though the name looks so.
+HARMLESS_EXACTLY = ("PWD", "OLDPWD")
 HARMLESS_VARIABLES = (
     *("XDG_SESSION_", "DESKTOP_SESSION", "DBUS_SESSION_", "SSH_AUTH_SOCK", "LESSKEY"),
     *("GPG_KEY", "SESSION_MANAGER", "GNOME_KEYRING_CONTROL"),

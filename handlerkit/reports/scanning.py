@@ -97,6 +97,9 @@ def value_at(
 
 def _until(text: str, start: int, stops: str) -> tuple[int, int, int]:
     end = start
+    if len(stops) == 1:
+        end = text.find(stops, start)
+        end = len(text) if end < 0 else end
     while end < len(text) and text[end] not in stops:
         end += 1
     return start, end, end

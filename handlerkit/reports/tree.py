@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from handlerkit.reports.redaction import Redaction
 
     ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
+    Drawings: TypeAlias = dict[tuple[object, ...], list[str]]
 
 _MOST_ERRORS = 100
 _MOST_FRAMES = 100
 _MOST_WALKED = 500
 _MOST_NOTES = 50
 _MOST_LOCALS = 50
+_MOST_DRAWINGS = 1000
 _LOCAL = 80
 _SAME = 3  # equal frames that are shown, as in CPython
 _MOST_TEXT = 262_144  # characters of all messages and notes
@@ -130,9 +132,15 @@ class Builder:
     """Makes the model of one exception."""
 
     def __init__(
-        self, redaction: Redaction, limit: int | None, *, with_locals: bool = False
+        self,
+        redaction: Redaction,
+        limit: int | None,
+        drawings: Drawings,
+        *,
+        with_locals: bool = False,
     ) -> None:
         self._redaction = redaction
+        self._drawings = drawings
         self._limit = limit
         self._most = _MOST_FRAMES if limit is None else max(abs(limit), _MOST_FRAMES)
         self._locals = with_locals
@@ -308,18 +316,31 @@ class Builder:
         self, stack: StackSummary, summary: FrameSummary, found: FrameType | None
     ) -> Frame:
         frame = Frame(encodable(summary.filename), summary.lineno, summary.name)
-        # The one public door to the carets, which each Python draws better.
-        told = stack.format_frame_summary(summary)
-        head = f'  File "{summary.filename}", line {summary.lineno}, in {summary.name}'
-        if told.startswith(head) and len(told) > len(head) + 1:
-            lines = told[len(head) + 1 : -1].split("\n")
-            self._show(frame, [line[4:] for line in lines])
+        lines = self._drawn(stack, summary)
+        if lines:
+            self._show(frame, lines)
         if found is not None:
             module = found.f_globals.get("__name__")
             frame.module = module if type(module) is str else ""
             if self._locals:
                 frame.locals = self._shown_locals(found)
         return frame
+
+    def _drawn(self, stack: StackSummary, summary: FrameSummary) -> list[str]:
+        """Give source and carets; they are remembered, to draw them is slow."""
+        head = f'  File "{summary.filename}", line {summary.lineno}, in {summary.name}'
+        columns = summary.colno, summary.end_colno, summary.end_lineno
+        key = head, summary.line, columns
+        lines = self._drawings.get(key)
+        if lines is None:
+            # The one public door to the carets, which each Python draws better.
+            told = stack.format_frame_summary(summary).rstrip("\n")
+            if len(told) > len(head) and told.startswith(head):
+                lines = [line[4:] for line in told[len(head) + 1 :].split("\n")]
+            lines = lines or []
+            if len(self._drawings) < _MOST_DRAWINGS:
+                self._drawings[key] = lines
+        return lines
 
     def _show(self, frame: Frame, lines: list[str]) -> None:
         shown = []

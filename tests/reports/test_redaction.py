@@ -152,8 +152,13 @@ def test_variables_that_change_are_noticed():
 
 
 def test_values_that_everybody_has_are_left():
-    process = {"AUTH_MODE": "production", "XDG_SESSION_TYPE": "wayland"}
-    text = "production on wayland"
+    process = {
+        "AUTH_MODE": "production",
+        "XDG_SESSION_TYPE": "wayland",
+        "PWD": "/srv/shop",
+        "KEY_FILE": "/run/key",
+    }
+    text = "production on wayland in /srv/shop with /run/key"
     assert redacted(text, process=process) == text
 
 
@@ -314,7 +319,7 @@ def test_time_is_linear_in_the_text(name):
             best = min(best, time.perf_counter() - before)
         return best
 
-    assert seconds(text * 10) < 40 * max(seconds(text), 0.001)
+    assert seconds(text * 10) < 50 * max(seconds(text), 0.002)
 
 
 SECRET = "S3cr3t-planted-Value"
