@@ -56,19 +56,28 @@ def of_environ(
     """Give the secrets of a request: headers, cookies, sensitive query values."""
     found: list[Known] = []
     for name, value in environ.items():
-        if type(name) is not str or type(value) is not str or "." in name:
+        if type(name) is not str or type(value) is not str:
             continue
         if name == "QUERY_STRING":
-            for key, part in parameters(value):
-                if sensitive(key):
-                    found += _spelled(f"query {key}", part)
-                    found += _spelled(f"query {key}", unquoted(part))
-        elif len(value) < SHORTEST or name == "AUTH_TYPE" or _harmless(name):
-            continue
-        elif sensitive(name):
+            found += _of_query(value, sensitive)
+        elif len(value) >= SHORTEST and sensitive(name) and not _plain(name):
             for part in _parts(name, value):
                 found += _spelled(f"environ {name}", part)
     return found[:_MOST]
+
+
+def _plain(name: str) -> bool:
+    """Say whether a key of environ is none of a secret, whatever it contains."""
+    if name.startswith("HTTP_"):
+        return False
+    return "." in name or name == "AUTH_TYPE" or _harmless(name)
+
+
+def _of_query(query: str, sensitive: Callable[[str], bool]) -> Iterator[Known]:
+    for name, value in parameters(query):
+        if sensitive(name):
+            yield from _spelled(f"query {name}", value)
+            yield from _spelled(f"query {name}", unquoted(value))
 
 
 def of_values(values: Iterable[str], source: str) -> list[Known]:
