@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from handlerkit import config
 from handlerkit.builtin.settings import (
+    AccessLogSettings,
     EnvironSettings,
     ErrorPageSettings,
     RequestIdSettings,
@@ -23,6 +24,7 @@ SETTINGS = {
     "json-log": JsonLogSettings,
     "problem-json": ProblemJsonSettings,
     "error-page": ErrorPageSettings,
+    "access-log": AccessLogSettings,
 }
 
 
