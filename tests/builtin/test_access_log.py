@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,13 +10,14 @@ import select
 import subprocess
 import sys
 from pathlib import Path
-from wsgiref.util import FileWrapper
+from wsgiref.util import FileWrapper, setup_testing_defaults
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import handlerkit
 from handlerkit.builtin.access_lines import EXTRAS, combined, json_line
 from handlerkit.builtin.access_log import AccessLog, _File
 from handlerkit.builtin.proxy_headers import ProxyHeaders
@@ -177,6 +179,28 @@ def test_secrets_are_redacted(serve, form):
     )
     assert "hunter" not in served.log
     assert served.log.count("redacted") >= 6
+
+
+@pytest.mark.parametrize(
+    ("rules", "target"),
+    [
+        ({}, "/?flavour=lemon&token=[redacted]"),
+        ({"keys": ["flavour"]}, "/?flavour=[redacted]&token=[redacted]"),
+        ({"enabled": False}, "/?flavour=lemon&token=hunter22"),
+    ],
+)
+def test_the_rules_of_redact_hold(rules, target):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    tables = {"redact": rules, "plugins": {"access-log": {"query": True}}}
+    kit = handlerkit.load(tables, app)
+    environ = {"QUERY_STRING": "flavour=lemon&token=hunter22"}
+    setup_testing_defaults(environ)
+    log = io.StringIO()
+    kit.handler(io.BytesIO(), io.BytesIO(), log, environ).run(kit.application)
+    assert read(log.getvalue())["target"] == target
 
 
 def test_a_path_is_percent_encoded_again(serve):
