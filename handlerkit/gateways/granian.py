@@ -6,7 +6,9 @@ import json
 import math
 import multiprocessing
 import pickle
+import signal
 import sys
+import threading
 from functools import partial
 from importlib import import_module
 from multiprocessing.util import Finalize
@@ -157,25 +159,41 @@ def _check_portable(load: Callable[[], Hosted]) -> None:
 
 
 def _load(load: Callable[[], Hosted]) -> Hosted:
-    """Load and start in a worker, where nothing catches what is raised."""
+    """Load and start in a worker, where nothing catches what is raised.
+
+    Until granian takes the signals, a worker has inherited the handlers of the main
+    process, which lose them: the end of it all would wait for `graceful_timeout`.
+    """
+    _on_signals(signal.SIG_DFL)
     try:
         hosted = load()
+        Finalize(None, hosted.close, exitpriority=0)
+        _on_signals(_leave)
         hosted.start()
     except HandlerkitError as exc:
         _say(str(exc))
         raise SystemExit(1) from exc
-    Finalize(None, hosted.close, exitpriority=0)
     return hosted
 
 
+def _on_signals(action: Callable[..., None] | signal.Handlers) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, action)
+        signal.signal(signal.SIGINT, action)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
 def _reload(
-    load: Callable[[], Hosted], accept: Callable[..., None], *signal: object
+    load: Callable[[], Hosted], accept: Callable[..., None], *received: object
 ) -> None:
     fault = reload_fault(load)
     if fault:
         _say(f"not reloaded:\n{fault}")
     else:
-        accept(*signal)
+        accept(*received)
 
 
 def _say(text: str) -> None:

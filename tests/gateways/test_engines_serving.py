@@ -204,6 +204,30 @@ def test_a_request_that_runs_at_sigterm_is_answered(shop, server, transport, tmp
     assert serving.wait() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_workers_of_granian_that_are_still_loading(
+    shop, number, tmp_path
+):
+    """A terminal sends it to the whole process group."""
+    slow = """
+if (HERE / "checked").exists():
+    (HERE / "loading").touch()
+    while True:
+        time.sleep(0.01)
+(HERE / "checked").touch()
+"""
+    serve = shop.serve
+    serve.write("shop.py", f"{APP}{slow}")
+    serving = serve.launch(CONFIG.format(server=GRANIAN), serve.bind("tcp"))
+    serving.wait_until((tmp_path / "loading").exists)
+
+    os.killpg(serving.process.pid, number)
+
+    # Well before graceful_timeout, at which a worker that has not heard is killed.
+    assert serving.process.wait(20) == 0
+    assert "Traceback" not in serving.log
+
+
 def test_plugins_start_and_close_once_in_each_worker(shop, engine, tmp_path):
     serving = shop(f"{engine}\nworkers = 2")
     serving.wait_until(lambda: len(files(tmp_path, "started-*")) == 2)
