@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 from time import time
-from traceback import format_exc
 from typing import TYPE_CHECKING, Protocol
 
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.pep3333 import format_date_time
 from handlerkit.protocols.http1_body import body_of
 from handlerkit.protocols.http1_environ import environ
+from handlerkit.reports import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +196,7 @@ class Exchange:
             self.settle()
             handler.run(kit.application)
         except BaseException as exc:  # noqa: BLE001 - an exchange never ends the server
-            _log_failure(log, exc)
+            _log_failure(log, exc, getattr(self._handler, "make_report", None))
         verdict = self._conclude(handler)
         self._handler = None
         return verdict
@@ -274,8 +274,14 @@ def refusal(error: RequestError, method: str) -> bytes:
     return head.encode("ascii") + (b"" if method == "HEAD" else body)
 
 
-def _log_failure(log: Callable[[str], object], exc: BaseException) -> None:
+def _log_failure(
+    log: Callable[[str], object], exc: BaseException, make_report: Any
+) -> None:
+    """Tell of what came out of an exchange; by the kit's rules, as its own reports."""
     if isinstance(exc, Exception):
-        log(format_exc().rstrip())
+        report = (make_report or plain.make_report)(
+            (type(exc), exc, exc.__traceback__), None
+        )
+        log(report.text.rstrip())
     else:
-        log(f"{exc!r} ended its exchange; the server goes on")
+        log(f"{type(exc).__name__} ended its exchange; the server goes on")
