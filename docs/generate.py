@@ -89,7 +89,8 @@ def hooks_page() -> Iterator[str]:
     yield from ("", "## What hooks are given", "", "### handler", "")
     yield from handler_protocol()
     yield from ("", "### report", "", *prose(plan.Report))
-    yield from ("", f"`report.text`: {sentence(prose(plan.Report.text)[0])}")
+    for name in ("text", "message", "frames", "fingerprint", "request_line", "to_dict"):
+        yield from ("", f"`report.{name}`:", *prose(getattr(plan.Report, name)))
     yield from ("", "### outcome", "", *prose(plan.Outcome))
 
 
