@@ -7,7 +7,7 @@ whether the connection may be used again, is the handler's to say.
 from __future__ import annotations
 
 import io
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Protocol
 
 from handlerkit.errors import ClientDisconnected, RequestError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from handlerkit.protocols.http1_request import Request
 
 DRAIN = 65536  # bytes of a body nobody read that are worth keeping a connection for
-_DRAIN_PATIENCE = 5.0  # seconds between two pieces of it
 
 # What is to become of a connection after an exchange.
 KEEP, END, CLOSE = "keep", "end", "close"
@@ -138,10 +137,17 @@ class Input(io.RawIOBase):
         return data
 
     def drain(self) -> bool:
-        """Read and forget the rest of the body; say whether that succeeded."""
-        self._exchange.read_timeout = _DRAIN_PATIENCE
+        """Read and forget the rest of the body; say whether that succeeded.
+
+        However it comes, all of it has ``drain_timeout``: a worker waits for it.
+        """
+        exchange = self._exchange
+        deadline = monotonic() + exchange.drain_timeout
         try:
-            while not self._exchange.body.done:
+            while not exchange.body.done:
+                exchange.read_timeout = deadline - monotonic()
+                if exchange.read_timeout <= 0:
+                    return False
                 self._next(DRAIN)
         except (RequestError, ClientDisconnected):
             return False
@@ -162,12 +168,14 @@ class Exchange:
         *,
         read_timeout: float,
         write_timeout: float,
+        drain_timeout: float,
     ) -> None:
         self.connection = connection
         self.request = request
         self.body = body_of(request, connection.limits)
         self.read_timeout = read_timeout
         self.write_timeout = write_timeout
+        self.drain_timeout = drain_timeout
         self.output = Output(connection, write_timeout)
         self.spoiled = False
         self.input = Input(self, connection)

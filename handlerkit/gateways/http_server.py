@@ -47,6 +47,7 @@ class Settings:
     ``header_timeout`` runs from the connection, or the first byte of a later
     request, to the end of its head (408); ``keep_alive_timeout`` between requests;
     ``read_timeout`` and ``write_timeout`` while a body makes no progress;
+    ``drain_timeout`` for all that the application left of a body;
     ``graceful_timeout`` is what running exchanges get at a stop. More than
     ``max_connections`` wait to be accepted. For the rest see `Limits`.
     """
@@ -60,6 +61,7 @@ class Settings:
         keep_alive_timeout: float = 5.0,
         read_timeout: float | None = None,
         write_timeout: float = 60.0,
+        drain_timeout: float = 2.0,
         graceful_timeout: float = 30.0,
         **limits: int,
     ) -> None:
@@ -69,6 +71,7 @@ class Settings:
         self.keep_alive_timeout = keep_alive_timeout
         self.read_timeout = write_timeout if read_timeout is None else read_timeout
         self.write_timeout = write_timeout
+        self.drain_timeout = drain_timeout
         self.graceful_timeout = graceful_timeout
         self.limits = Limits(**limits)
 
@@ -377,6 +380,7 @@ class HTTPServer:
             request,
             read_timeout=settings.read_timeout,
             write_timeout=settings.write_timeout,
+            drain_timeout=settings.drain_timeout,
         )
         connection.exchange = exchange
         if self.stopping:  # read after the exchange is there to be told

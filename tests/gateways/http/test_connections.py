@@ -318,6 +318,28 @@ class TestUnreadBody:
         assert answer.body == b"hello"
         assert client.ended()
 
+    def test_a_small_one_that_drips_in_keeps_no_worker(
+        self, serve: Callable[..., Any], hello: Any
+    ) -> None:
+        served = serve(hello, threads=1, drain_timeout=0.2)
+        slow, other = served.client(), served.client()
+        slow.send(head(60_000))
+        assert slow.answer().body == b"hello"
+        other.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        other.socket.settimeout(0.02)
+
+        for _ in range(200):
+            slow.send(b"x")
+            try:
+                other.ahead += other.receive()
+                break
+            except TimeoutError:
+                continue
+
+        other.socket.settimeout(20)
+        assert other.ahead
+        assert other.answer().body == b"hello"
+
     def test_a_refused_upload_gets_its_answer_while_it_is_being_sent(
         self, serve: Callable[..., Any], hello: Any
     ) -> None:
