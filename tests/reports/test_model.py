@@ -481,3 +481,39 @@ def test_locals_are_short_and_their_methods_are_not_called(report):
     assert max(map(len, found.values())) <= 80
     assert found["password"] == '"[redacted]"'
     assert {"deep", "wide", "long"} <= set(found)
+
+
+class Asked(Exception):
+    """Not to be asked for its notes; so the model is made by hand."""
+
+    @property
+    def __notes__(self):
+        raise ZeroDivisionError
+
+
+def test_what_is_made_by_hand_has_its_chain_too(report):
+    def failing():
+        try:
+            try:
+                raise KeyError("the first")
+            except KeyError:
+                raise Asked("the second")  # noqa: B904 - the context is the case
+        except Asked as exc:
+            raise ExceptionGroup("the group", [Asked("a member")]) from exc
+
+    text = report(failing).text
+    for word in ("the first", "the second", "the group", "a member", "in failing"):
+        assert word in text
+
+
+def test_a_path_beyond_latin_1_is_shown_escaped(report):
+    handler = SimpleNamespace(environ={"PATH_INFO": "/\u0142\udcff"})
+    made = report(ValueError(), handler=handler)
+    assert made.to_dict()["request"]["path"] == "/\u0142\\udcff"
+
+
+def test_environ_may_hold_anything(report):
+    for environ in (None, {}, {"REQUEST_METHOD": 3, "PATH_INFO": object()}):
+        made = report(ValueError("x"), handler=SimpleNamespace(environ=environ))
+        assert made.request_line == ""
+        assert made.message == "x"

@@ -399,3 +399,27 @@ def test_redacting_twice_changes_nothing(text, limit):
 def test_redacting_a_value_twice_changes_nothing(data):
     once = Redactor().begin().data(data)
     assert Redactor().begin().data(once) == once
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HTTP_AUTHORIZATION": "Basic \u0142!!"},
+        {"HTTP_AUTHORIZATION": "Basic"},
+        {"QUERY_STRING": "token=%zz%f&&=x&secret"},
+        {"HTTP_COOKIE": ";;=;a"},
+        {"HTTP_COOKIE": 3, 4: "x"},
+    ],
+)
+def test_a_malformed_request_hinders_nothing(environ):
+    assert redacted("said", environ) == "said"
+
+
+def test_the_lines_of_a_long_secret_are_found_one_by_one():
+    lines = ["first-line-of-a-private-thing", "second-line-of-a-private-thing"]
+    process = {"DEPLOY_KEY": "\n".join(lines)}
+    assert redacted(f"saw {lines[1]}", process=process) == f"saw {GONE}"
+
+
+def test_json_that_is_none_is_redacted_as_text():
+    assert redacted('{"token": "abc", oops') == '{"token": "[redacted]", oops'
