@@ -91,10 +91,20 @@ class Kit:
     def start(self) -> None:
         """Start the plugins: in the serving process, after any fork.
 
+        One that fails, and is not required, is taken off its hooks.
+
         Raises:
             PluginError: a plugin that is required did not start.
         """
-        self.plugins.start()
+        failed = self.plugins.start()
+        if failed:
+            self.plan = compile_plan(
+                impl
+                for impls in self.plan.impls.values()
+                for impl in impls
+                if impl.plugin not in failed
+            )
+            self.handler_class.plan = self.plan
 
     def close(self) -> None:
         """Close the plugins, after the last exchange."""

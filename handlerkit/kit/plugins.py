@@ -49,38 +49,51 @@ class Plugins:
         self.warnings: list[Fault] = []
         self._started: list[Loaded] = []
 
-    def start(self) -> None:
-        """Call each plugin's ``start``, once.
+    def start(self) -> set[str]:
+        """Call each plugin's ``start``, once; give the names of those that failed.
 
         Raises:
             PluginError: a required plugin did not start; those before it are closed.
         """
+        failed: set[str] = set()
         if self._started:
-            return
-        for loaded in self.loaded:
+            return failed
+        for loaded in list(self.loaded):
             self._started.append(loaded)
             start = getattr(loaded.plugin, "start", None)
             if start is None:
                 continue
             try:
                 start()
-            except Exception as exc:
+            except (Exception, SystemExit) as exc:
                 said = f"{loaded.found} did not start: {type(exc).__name__}: {exc}"
                 if loaded.entry.required:
                     self.close()
                     raise PluginError(said) from exc
-                _warn(said)
+                self._take_out(loaded, said)
+                failed.add(loaded.name)
+        return failed
+
+    def _take_out(self, loaded: Loaded, said: str) -> None:
+        self._started.remove(loaded)
+        self.loaded.remove(loaded)
+        self.inactive[loaded.name] = f"failed: {said}"
+        _warn(f"{said}; none of its hooks is called")
+        _close(loaded)
 
     def close(self) -> None:
         """Call each started plugin's ``close``, the last started first."""
         while self._started:
-            loaded = self._started.pop()
-            close = getattr(loaded.plugin, "close", None)
-            try:
-                if close is not None:
-                    close()
-            except Exception as exc:  # noqa: BLE001 - the others are to be closed too
-                _warn(f"{loaded.found} did not close: {type(exc).__name__}: {exc}")
+            _close(self._started.pop())
+
+
+def _close(loaded: Loaded) -> None:
+    close = getattr(loaded.plugin, "close", None)
+    try:
+        if close is not None:
+            close()
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - the others are to be closed too
+        _warn(f"{loaded.found} did not close: {type(exc).__name__}: {exc}")
 
 
 def _warn(text: str) -> None:

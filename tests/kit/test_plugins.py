@@ -11,6 +11,8 @@ FAILING = '[app]\ntarget = "shop:failing"\n'
 LIVING = """
 import pathlib
 
+import handlerkit
+
 LOG = pathlib.Path(__file__).with_name("life")
 
 
@@ -45,6 +47,22 @@ class StartFails(Living):
 class CloseFails(Living):
     def close(self):
         raise OSError("no end")
+
+
+class StartExits(Living):
+    def start(self):
+        raise SystemExit("no licence")
+
+
+class CloseExits(Living):
+    def close(self):
+        raise SystemExit(3)
+
+
+class Marking(StartFails):
+    @handlerkit.hookimpl
+    def setup_environ(self, environ):
+        environ["shop.mark"] = "made by who did not start"
 """
 
 
@@ -288,6 +306,42 @@ def test_one_that_is_not_required_may_fail_to_start(site, capfd):
     assert "did not start: OSError: no queue" in capfd.readouterr().err
     assert "Two starts" in life(site)
     assert site.ask(kit).body == b"the shop"
+
+
+def test_one_that_did_not_start_is_taken_off_its_hooks(site, capfd):
+    kit = living(site, "Marking", required="false")
+    assert "setup_environ" in kit.plan.impls
+
+    kit.start()
+
+    assert "none of its hooks is called" in capfd.readouterr().err
+    assert "Marking" in kit.plugins.inactive
+    assert kit.handler_class.plan is kit.plan
+    kit.start()
+    kit.close()
+    assert life(site) == ["Marking closes"]
+    response = site.ask(kit)
+    assert response.body == b"the shop"
+    assert "setup_environ" not in kit.plan.impls
+
+
+def test_a_required_plugin_that_exits_at_its_start_is_named(site):
+    kit = living(site, "One", "StartExits")
+
+    with pytest.raises(handlerkit.HandlerkitError, match=r"StartExits.*no licence"):
+        kit.start()
+
+    assert life(site)[-1] == "One closes"
+
+
+def test_one_that_exits_at_its_close_keeps_none_from_closing(site, capfd):
+    kit = living(site, "One", "CloseExits")
+
+    kit.start()
+    kit.close()
+
+    assert "did not close: SystemExit: 3" in capfd.readouterr().err
+    assert life(site)[-1] == "One closes"
 
 
 def test_one_that_does_not_close_keeps_none_from_closing(site, capfd):
