@@ -81,8 +81,15 @@ def _of_query(query: str, sensitive: Callable[[str], bool]) -> Iterator[Known]:
 
 
 def of_values(values: Iterable[str], source: str) -> list[Known]:
-    """Give secrets that somebody else has found."""
-    return [each for value in values for each in _spelled(source, value)][:_MOST]
+    """Give secrets that somebody else has found.
+
+    What has several lines and is no PEM block is a document, as an error page is.
+    """
+    found: list[Known] = []
+    for value in values:
+        if "\n" not in value.strip() or "-----BEGIN" in value:
+            found += _spelled(source, value)
+    return found[:_MOST]
 
 
 def _parts(name: str, value: str) -> Iterator[str]:

@@ -423,3 +423,12 @@ def test_the_lines_of_a_long_secret_are_found_one_by_one():
 
 def test_json_that_is_none_is_redacted_as_text():
     assert redacted('{"token": "abc", oops') == '{"token": "[redacted]", oops'
+
+
+def test_values_of_the_configuration_are_found_and_documents_are_not():
+    page = "<html>\n<p>a line of an error page\n</html>"
+    rules = {"secrets": ["c0nfigured", page]}
+    assert redacted("c0nfigured", **rules) == GONE
+    assert redacted("<p>a line of an error page", **rules) == (
+        "<p>a line of an error page"
+    )
