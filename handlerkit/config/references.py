@@ -98,7 +98,8 @@ class Resolver:
             return self._fail("HK207", f"{source}: {problem}", value, path)
         self.references[path] = source
         self.values[path] = str(text)
-        self.document.secrets.add(str(text))
+        if not _is_choice(text, scalars):
+            self.document.secrets.add(str(text))
         return _convert(text, scalars) if isinstance(text, str) else text
 
     def _variable(self, name: str, default: Any) -> tuple[Any, str]:
@@ -167,6 +168,16 @@ def _is_scalar(member: Any) -> bool:
         return True
     is_table = issubclass(origin, BaseModel) or is_dataclass(origin)
     return not is_table and not issubclass(origin, _CONTAINERS)
+
+
+def _is_choice(text: object, scalars: list[Any]) -> bool:
+    """Say whether a value is one of a few that the model names: no secret."""
+    choices = [
+        choice
+        for member in scalars
+        for choice in (get_args(member) if get_origin(member) is Literal else ())
+    ]
+    return text in choices or str(text).lower() in _BOOLEANS
 
 
 def _item_type(members: list[Any], containers: tuple[type, ...]) -> Any:

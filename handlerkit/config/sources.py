@@ -12,6 +12,7 @@ from typing import Any
 
 import tomli
 
+from handlerkit.config.masking import mask
 from handlerkit.config.model import Config
 from handlerkit.errors import ConfigError, Fault
 
@@ -71,13 +72,20 @@ class Document:
     def arrange(self, faults: list[Fault]) -> list[Fault]:
         """Sort faults by their place in this file; name the file where one lacks it.
 
-        ``path`` of a fault without a file starts at handlerkit's own table.
+        ``path`` of a fault without a file starts at handlerkit's own table. What
+        came from outside is masked: the texts of exceptions are in there.
         """
         for fault in faults:
+            fault.message = self.mask(fault.message)
+            fault.hint = self.mask(fault.hint)
             if not fault.file:
                 fault.file = self.file or "configuration"
                 fault.path = (*self.prefix, *fault.path)
         return sorted(faults, key=lambda fault: self._place(fault.path))
+
+    def mask(self, text: str) -> str:
+        """Give a text with ``***`` for what came from outside the file."""
+        return mask(text, self.secrets)
 
     def without(self, faults: Iterable[Fault]) -> Document:
         """Give this document less the keys that have these faults.

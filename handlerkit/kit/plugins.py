@@ -11,6 +11,8 @@ from handlerkit.errors import ConfigError, Fault, HandlerkitError, PluginError
 from handlerkit.hooks import loading, registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from handlerkit.config import Config, Document, PluginEntry
     from handlerkit.plan import Impl
 
@@ -40,9 +42,13 @@ class Loaded:
 
 
 class Plugins:
-    """The plugins of a kit, in the order of the file."""
+    """The plugins of a kit, in the order of the file.
 
-    def __init__(self, *, safe: bool = False) -> None:
+    ``mask`` takes the secrets of the file out of what plugins raise.
+    """
+
+    def __init__(self, mask: Callable[[str], str], *, safe: bool = False) -> None:
+        self.mask = mask
         self.safe = safe
         self.loaded: list[Loaded] = []
         self.inactive: dict[str, str] = {}
@@ -66,7 +72,7 @@ class Plugins:
             try:
                 start()
             except (Exception, SystemExit) as exc:
-                said = f"{loaded.found} did not start: {type(exc).__name__}: {exc}"
+                said = self.mask(f"{loaded.found} did not start: {_named(exc)}")
                 if loaded.entry.required:
                     self.close()
                     raise PluginError(said) from exc
@@ -79,21 +85,24 @@ class Plugins:
         self.loaded.remove(loaded)
         self.inactive[loaded.name] = f"failed: {said}"
         _warn(f"{said}; none of its hooks is called")
-        _close(loaded)
+        self._close(loaded)
 
     def close(self) -> None:
         """Call each started plugin's ``close``, the last started first."""
         while self._started:
-            _close(self._started.pop())
+            self._close(self._started.pop())
+
+    def _close(self, loaded: Loaded) -> None:
+        close = getattr(loaded.plugin, "close", None)
+        try:
+            if close is not None:
+                close()
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - the others are to be closed too
+            _warn(self.mask(f"{loaded.found} did not close: {_named(exc)}"))
 
 
-def _close(loaded: Loaded) -> None:
-    close = getattr(loaded.plugin, "close", None)
-    try:
-        if close is not None:
-            close()
-    except (Exception, SystemExit) as exc:  # noqa: BLE001 - the others are to be closed too
-        _warn(f"{loaded.found} did not close: {type(exc).__name__}: {exc}")
+def _named(exc: BaseException) -> str:
+    return f"{type(exc).__name__}: {exc}"
 
 
 def _warn(text: str) -> None:
@@ -105,7 +114,7 @@ def load_plugins(
     document: Document, settings: Config
 ) -> tuple[Plugins, list[Impl], list[Fault]]:
     """Load what ``[plugins]`` names; give the plugins, their hooks, all mistakes."""
-    plugins = Plugins(safe=config.safe_mode())
+    plugins = Plugins(document.mask, safe=config.safe_mode())
     if plugins.safe:
         return plugins, [], []
     faults: list[Fault] = []
@@ -149,7 +158,7 @@ def _load(
         if entry.required:
             return [fault]
         plugins.warnings.append(fault)
-        plugins.inactive[name] = f"failed: {exc}"
+        plugins.inactive[name] = document.mask(f"failed: {exc}")
         return []
     plugins.loaded.append(Loaded(name, found, plugin, entry, record))
     return []
@@ -165,7 +174,7 @@ def probe(plugins: Plugins) -> list[tuple[str, str]]:
         try:
             check()
         except HandlerkitError as exc:
-            wrong.append((loaded.name, str(exc)))
+            wrong.append((loaded.name, plugins.mask(str(exc))))
         except Exception as exc:  # noqa: BLE001 - whatever its means raise
-            wrong.append((loaded.name, f"{type(exc).__name__}: {exc}"))
+            wrong.append((loaded.name, plugins.mask(_named(exc))))
     return wrong

@@ -272,6 +272,94 @@ def test_settings_by_reference_are_imported_to_validate(site):
     assert response.log.startswith("level 9\n")
 
 
+RAISING = """
+from pydantic import BaseModel
+
+
+class Raising:
+    class Settings(BaseModel):
+        dsn: str
+        at: str
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.fail("init")
+
+    def start(self):
+        self.fail("start")
+
+    def close(self):
+        self.fail("close")
+
+    def probe(self):
+        self.fail("probe")
+
+    def fail(self, at):
+        if at == self.settings.at:
+            raise OSError(f"cannot connect to {self.settings.dsn!r}")
+"""
+
+
+def raising(site, monkeypatch, at, **options):
+    monkeypatch.setenv("SHOP_DSN", "s3cr3t\\7f3a")
+    site.write("raising.py", RAISING)
+    rest = "".join(f"{key} = {value}\n" for key, value in options.items())
+    return (
+        f'{APP}[plugins.raising]\nuse = "./raising.py:Raising"\n'
+        f'at = "{at}"\ndsn = {{ env = "SHOP_DSN" }}\n{rest}'
+    )
+
+
+def test_what_a_plugin_raises_is_told_without_secrets(site, monkeypatch):
+    (mistake,) = site.mistakes(raising(site, monkeypatch, "init"))
+
+    assert "cannot connect to '***'" in mistake
+
+
+def test_what_a_plugin_raises_that_is_not_required_has_no_secrets(site, monkeypatch):
+    kit = site.load(raising(site, monkeypatch, "init", required="false"))
+
+    said = f"{kit.warnings} {kit.plugins.inactive}"
+    assert said.count("***") == 2
+    assert "7f3a" not in said
+
+
+def test_what_a_plugin_raises_at_its_start_is_told_without_secrets(site, monkeypatch):
+    kit = site.load(raising(site, monkeypatch, "start"))
+
+    with pytest.raises(handlerkit.HandlerkitError, match=r"connect to '\*\*\*'"):
+        kit.start()
+
+
+@pytest.mark.parametrize("at", ["start", "close"])
+def test_a_warning_of_a_plugin_has_no_secrets(site, monkeypatch, capfd, at):
+    kit = site.load(raising(site, monkeypatch, at, required="false"))
+
+    kit.start()
+    kit.close()
+
+    assert f"did not {at}: OSError: cannot connect to '***'" in capfd.readouterr().err
+
+
+def test_what_a_probe_raises_is_told_without_secrets(site, monkeypatch):
+    kit = site.load(raising(site, monkeypatch, "probe"))
+
+    assert probe(kit.plugins) == [("raising", "OSError: cannot connect to '***'")]
+
+
+@pytest.mark.parametrize(
+    "option", ["granian.http", "gunicorn.timeout", "gunicorn.post_fork"]
+)
+def test_what_an_engine_says_of_its_options_has_no_secrets(site, monkeypatch, option):
+    monkeypatch.setenv("SHOP_DSN", "s3cr3t-7f3a")
+
+    (mistake,) = site.mistakes(f'{APP}[server]\n{option} = {{ env = "SHOP_DSN" }}\n')
+
+    assert option in mistake
+    assert "***" in mistake
+    assert "s3cr3t-7f3a" not in mistake
+
+
 # --- how they live -----------------------------------------------------------
 
 
