@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Log = Callable[[str], object]
 
-_FAREWELL = 5.0  # seconds in which a client may read our last answer, and close
+_PARTING = 0.5  # seconds that a farewell may take while we stop
 _RESPITE = 1.0  # seconds without accepting, after accepting failed
 _LAST_WORD = 1.0  # seconds for workers to notice that their connections were cut
 
@@ -48,6 +48,7 @@ class Settings:
     request, to the end of its head (408); ``keep_alive_timeout`` between requests;
     ``read_timeout`` and ``write_timeout`` while a body makes no progress;
     ``drain_timeout`` for all that the application left of a body;
+    ``farewell_timeout`` for a client to read its last answer, and close;
     ``graceful_timeout`` is what running exchanges get at a stop. More than
     ``max_connections`` wait to be accepted. For the rest see `Limits`.
     """
@@ -62,6 +63,7 @@ class Settings:
         read_timeout: float | None = None,
         write_timeout: float = 60.0,
         drain_timeout: float = 2.0,
+        farewell_timeout: float = 5.0,
         graceful_timeout: float = 30.0,
         **limits: int,
     ) -> None:
@@ -72,6 +74,7 @@ class Settings:
         self.read_timeout = write_timeout if read_timeout is None else read_timeout
         self.write_timeout = write_timeout
         self.drain_timeout = drain_timeout
+        self.farewell_timeout = farewell_timeout
         self.graceful_timeout = graceful_timeout
         self.limits = Limits(**limits)
 
@@ -102,12 +105,14 @@ class HTTPServer:
         self._waiting = Waiting(
             head=settings.header_timeout,
             request=settings.keep_alive_timeout,
-            farewell=_FAREWELL,
+            farewell=settings.farewell_timeout,
+            parting=min(settings.farewell_timeout, _PARTING),
         )
         self._overdue = {
             "head": self._refuse_late,
             "request": self._close,
             "farewell": self._close,
+            "parting": self._close,
         }
         self._open: set[Connection] = set()
         self._work: SimpleQueue[tuple[Connection, Request] | None] = SimpleQueue()
@@ -290,7 +295,8 @@ class HTTPServer:
         """
         self._forget(connection)
         connection.end()
-        self._listen_to(connection, self._overhear, "farewell")
+        awaits = "parting" if self.stopping else "farewell"
+        self._listen_to(connection, self._overhear, awaits)
 
     def _overhear(self, connection: Connection) -> None:
         try:
@@ -342,6 +348,9 @@ class HTTPServer:
         for connection in (*self._waiting.all("head"), *self._waiting.all("request")):
             if not connection.parser.begun:
                 self._close(connection)
+        now = monotonic()
+        for connection in self._waiting.all("farewell"):
+            self._waiting.add(connection, "parting", now)
 
     def _clear_up(self, threads: list[threading.Thread]) -> None:
         running = sum(connection.exchange is not None for connection in self._open)

@@ -74,6 +74,32 @@ def test_idle_connections_are_closed_at_once(
     served.join()
 
 
+def test_a_client_that_was_answered_and_does_not_close_delays_no_stop(
+    serve: Callable[..., Any], hello: Any
+) -> None:
+    served = serve(hello, graceful_timeout=600.0, farewell_timeout=600.0)
+    assert served.get("/", "Connection: close").body == b"hello"
+
+    served.server.stop()
+
+    served.join()
+
+
+def test_a_client_that_does_not_close_after_the_last_answer_delays_no_stop(
+    serve: Callable[..., Any], held: Any
+) -> None:
+    served = serve(held, graceful_timeout=600.0, farewell_timeout=600.0)
+    client = served.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert held.runs.wait(PATIENCE)
+
+    served.server.stop()
+    held.release.set()
+
+    assert client.answer().body == b"finished"
+    served.join()
+
+
 def test_a_request_that_has_begun_to_arrive_is_served(
     serve: Callable[..., Any], held: Any
 ) -> None:
