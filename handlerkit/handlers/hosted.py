@@ -11,6 +11,7 @@ from handlerkit.errors import ClientDisconnected, ResponseAborted
 from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.environ import leaked_environ
 from handlerkit.handlers.input import Unbounded
+from handlerkit.handlers.recovery import LAST_BODY, LAST_HEAD, LAST_STATUS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,10 +120,20 @@ class HostedHandler(BaseHandler):
         """Give head and body to the server at once, then forget the exchange."""
         data = self._settle(data)
         self.headers_sent = True
-        headers = [*map(tuple, self.headers)]  # an app's pairs may be lists
-        self.outer_start_response(str(self.status), headers)
+        self.outer_start_response(str(self.status), list(self.headers))
         self._chunks.append(data)
         self._forget()
+
+    def _say_last_word(self) -> bool:
+        if self.headers_sent:
+            return False
+        self.headers_sent = True
+        self.status = LAST_STATUS
+        self.bytes_sent = len(LAST_BODY)
+        head = [tuple(line.split(": ")) for line in LAST_HEAD.splitlines()]
+        self.outer_start_response(LAST_STATUS, head)  # type: ignore[arg-type]  # pairs
+        self._chunks = [LAST_BODY]
+        return True
 
     def setup_environ(self) -> None:
         """Set up `environ` from the server's, which stays as it is."""

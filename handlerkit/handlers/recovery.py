@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
     MakeReport: TypeAlias = Callable[[ExcInfo, int | None, Any, str], Report]
 
-_LAST_STATUS = "500 Internal Server Error"
+LAST_STATUS = "500 Internal Server Error"
 _LAST_HEADERS = (("Content-Type", "text/plain"),)
-_LAST_BODY = b"A server error occurred.  Please contact the administrator."
+LAST_BODY = b"A server error occurred.  Please contact the administrator."
+LAST_HEAD = f"Content-Type: text/plain\r\nContent-Length: {len(LAST_BODY)}\r\n"
 
 
 class Recovery:
@@ -36,9 +37,9 @@ class Recovery:
     make_report: MakeReport | None = None
 
     traceback_limit: int | None = None
-    error_status = _LAST_STATUS
+    error_status = LAST_STATUS
     error_headers: list[tuple[str, str]] = [("Content-Type", "text/plain")]  # noqa: RUF012 - as documented, copied before use
-    error_body = _LAST_BODY
+    error_body = LAST_BODY
 
     status: str | None = None
     result: Any = None
@@ -171,16 +172,16 @@ class Recovery:
         self._plain = True
         self.undo_start()
         try:
-            self.start_response(_LAST_STATUS, list(_LAST_HEADERS))
-            self.result = [_LAST_BODY]
+            self.start_response(LAST_STATUS, list(_LAST_HEADERS))
+            self.result = [LAST_BODY]
             self.finish_response()
         except BaseException as exc:  # noqa: BLE001 - nothing is left to try
             if exc is self._gone:
                 self.ended = "disconnected"
             else:
-                self.ended = "aborted"
                 self._note_fatal(exc)
                 self._write_error(exc)
+                self.ended = "error" if self._say_last_word() else "aborted"
             self._abandon()
 
     def _abandon(self) -> None:
@@ -385,6 +386,9 @@ class Recovery:
 
         def finish_response(self) -> None:
             """Send the result."""
+
+        def _say_last_word(self) -> bool:
+            """Answer by a constant."""
 
         def get_stderr(self) -> Any:
             """Give wsgi.errors."""

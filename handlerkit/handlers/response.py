@@ -11,7 +11,7 @@ from time import perf_counter, time
 
 from handlerkit import pep3333
 from handlerkit.errors import ApplicationError
-from handlerkit.handlers.recovery import Recovery
+from handlerkit.handlers.recovery import LAST_BODY, LAST_HEAD, LAST_STATUS, Recovery
 from handlerkit.pep3333 import (
     HAS_DATE,
     HAS_LENGTH,
@@ -75,6 +75,8 @@ class Response(Recovery):
         if type(headers) is not list:
             raise TypeError("Headers must be a list of name/value tuples")
         bodiless = check_status(status)
+        if list in map(type, headers):  # what was checked must not change any more
+            headers = [*map(tuple, headers)]  # type: ignore[arg-type]
         self._marks, self._length = check_headers(headers)
         self.status = status
         kind = self.headers_class
@@ -87,6 +89,8 @@ class Response(Recovery):
     def _forgo_length(self, status: str) -> None:
         """Check no length where there is no body, nor send one where none can be."""
         self._length = None
+        if status[0] == "1" and self.keep_alive:
+            self.keep_alive = False  # the client would wait for more, or take the next
         if pep3333.is_bodiless(status) and not status.startswith("304"):
             del self.headers["Content-Length"]
             self._marks &= ~HAS_LENGTH
@@ -230,7 +234,7 @@ class Response(Recovery):
             marks, length = check_headers(added)
             if length is None:
                 self._marks |= marks
-                own.extend(added)
+                own.extend(map(tuple, added))
                 return
         self._marks, self._length = check_headers(headers)
         self.headers = self.headers_class(headers)
@@ -328,6 +332,27 @@ class Response(Recovery):
                 f"the body ended after {self.bytes_sent} bytes, before its "
                 f"Content-Length of {self._length}"
             )
+
+    def _say_last_word(self) -> bool:
+        """Answer by a constant, past every step; False where it cannot be."""
+        if self.headers_sent:
+            return False
+        first = f"HTTP/{self.http_version}" if self.origin_server else "Status:"
+        head = f"{first} {LAST_STATUS}\r\n{LAST_HEAD}"
+        if self.keep_alive is not None:
+            self.keep_alive = False
+            head = f"{head}Connection: close\r\n"
+        self.headers_sent = True
+        self.status = LAST_STATUS
+        body = b"" if self._head_only else LAST_BODY
+        try:
+            self._write(f"{head}\r\n".encode("ascii") + body)
+            self._flush()
+        except BaseException as exc:  # noqa: BLE001 - nothing at all is left
+            self._note_fatal(exc)
+            return False
+        self.bytes_sent = len(body)
+        return True
 
     def client_is_modern(self) -> bool:
         """Say whether the client knows of status and headers (not HTTP/0.9)."""

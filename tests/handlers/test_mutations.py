@@ -112,7 +112,12 @@ MUTATIONS = (
     ),
     ("D17", "response.py", 'headers["Transfer-Encoding"] = "chunked"', "pass"),
     ("D17", "response.py", 'self._put(b"0\\r\\n\\r\\n")', "pass"),
-    ("D17", "response.py", "self.keep_alive = False", "pass"),
+    (
+        "D17",
+        "response.py",
+        "and not framed:\n            self.keep_alive = False",
+        "and not framed:\n            pass",
+    ),
     (
         "D18",
         "base.py",

@@ -365,12 +365,44 @@ class TestOverrides:
         assert answer.out == b""
         assert [outcome.kind for outcome in outcomes] == ["aborted"]
 
-    def test_a_step_that_always_raises_is_an_abort(self, watch):
-        kind = overriding("cleanup_headers", raising(LookupError))
+    @pytest.mark.parametrize(
+        "step",
+        [
+            *("cleanup_headers", "finish_response", "result_is_file", "send_headers"),
+            *("set_content_length", "start_response", "write"),
+        ],
+    )
+    def test_a_step_that_always_raises_is_answered_past_it(self, watch, step):
+        kind = overriding(step, raising(LookupError))
         answer, outcomes = watch(kind, answering([b"hello"]))
 
-        assert answer.out == b""
-        assert [outcome.kind for outcome in outcomes] == ["aborted"]
+        assert answer.body == PAGE
+        assert [outcome.kind for outcome in outcomes] == ["error"]
+
+    def test_headers_that_the_app_changes_afterwards_stay_as_they_were(self, watch):
+        pair = ["X-A", "b"]
+
+        def app(environ, start_response):
+            start_response("200 OK", [pair])
+            pair[1] = "b\r\nX-Injected: 1"
+            return [b"hello"]
+
+        answer, _ = watch(SimpleHandler, app)
+
+        assert b"Injected" not in answer.out
+
+    def test_a_final_1xx_ends_the_connection(self, watch):
+        class Kept(SimpleHandler):
+            http_version = "1.1"
+            keep_alive = True
+
+        def early(environ, start_response):
+            start_response("100 Continue", [])
+            return []
+
+        answer, _ = watch(Kept, early)
+
+        assert answer.handler.keep_alive is False
 
     def test_close_before_the_error_still_answers(self, watch, request_environ):
         """Django's handler closes in a finally clause; then the error comes."""
