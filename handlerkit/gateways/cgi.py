@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 # Not signal: it makes its numbers enums, which costs more than all of this module.
 from _signal import SIG_DFL, SIGTERM, getsignal, signal  # type: ignore[import-not-found]
 from stat import S_ISSOCK
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, Protocol
+    from typing import Any, Protocol
 
     class Kit(Protocol):
         """What this gateway needs of a kit."""
@@ -35,11 +37,35 @@ _REFUSAL = (
 )
 
 
+# Seconds, and bytes at a time, for what the application left of the request.
+_PATIENCE = 2.0
+_BLOCK = 65536
+
+
+class Request(io.FileIO):
+    """The descriptor of the request; ``taken`` counts its bytes."""
+
+    taken = 0
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read into a buffer."""
+        count = super().readinto(buffer)
+        self.taken += count or 0
+        return count
+
+    def readall(self) -> bytes:
+        """Read to the end."""
+        data = super().readall()
+        self.taken += len(data)
+        return data
+
+
 class Response:
     """A descriptor to write to, without a buffer that could outlive the client."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.begun = False
 
     def fileno(self) -> int:
         """Give the descriptor."""
@@ -50,6 +76,7 @@ class Response:
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]
+            self.begun = True
 
     def flush(self) -> None:
         """Do nothing: nothing is buffered."""
@@ -64,9 +91,12 @@ class Streams:
     """
 
     def __init__(self) -> None:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        self.request: BinaryIO = open(os.dup(0), "rb")  # noqa: PTH123, SIM115 - a descriptor, kept
+        _open_closed()
+        sys.stdout.flush()
+        # Libraries take HTTP_PROXY for their proxy; here it is a client's header.
+        os.environ.pop("HTTP_PROXY", None)
+        self._raw = Request(os.dup(0))
+        self.request = io.BufferedReader(self._raw)
         self.response = Response(os.dup(1))
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
@@ -77,16 +107,55 @@ class Streams:
         """Read what the application left of the request, where that is a socket.
 
         Apache's mod_cgid gives one socket for both directions; closed with bytes
-        unread it is reset, and the response lost on its way.
+        unread it is reset, and the response lost on its way. Not for long: whoever
+        waits for our end would wait for ever.
         """
-        descriptor = self.request.fileno()
-        if not S_ISSOCK(os.fstat(descriptor).st_mode):
+        descriptor = self._raw.fileno()
+        if not S_ISSOCK(os.fstat(descriptor).st_mode) or not self._left():
             return
+        from select import select  # Apache only, and only where a body was left
+
+        deadline = monotonic() + _PATIENCE
         try:
-            while os.read(descriptor, 65536):
-                pass
+            while self._left() and (patience := deadline - monotonic()) > 0:
+                if not select([descriptor], [], [], patience)[0]:
+                    return
+                block = os.read(descriptor, _BLOCK)
+                if not block:
+                    return
+                self._raw.taken += len(block)
         except OSError as exc:  # the client is gone
-            os.write(2, f"{exc}\n".encode("utf-8", "backslashreplace"))
+            _say(str(exc))
+
+    def _left(self) -> bool:
+        """Say whether there is more of the request than was read."""
+        length = os.environ.get("CONTENT_LENGTH", "")
+        if length.isascii() and length.isdigit():
+            return self._raw.taken < int(length)
+        return "HTTP_TRANSFER_ENCODING" in os.environ
+
+
+def _open_closed() -> None:
+    """Put nothing where a standard stream is closed: no duplicate is to land there."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+    if sys.stdin is None:
+        sys.stdin = open(0)  # noqa: SIM115 - a descriptor, kept
+    if sys.stdout is None:
+        sys.stdout = open(1, "w")  # noqa: SIM115 - a descriptor, kept
+    if sys.stderr is None:
+        sys.stderr = open(2, "w")  # noqa: SIM115 - a descriptor, kept
+
+
+def _say(text: str) -> None:
+    """Write to the server's log, which may be full."""
+    try:
+        os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        return
 
 
 def run(kit: Kit, streams: Streams) -> int:
@@ -95,17 +164,21 @@ def run(kit: Kit, streams: Streams) -> int:
     Raises:
         BaseException: what the application raised and is no Exception.
     """
-    # Libraries take HTTP_PROXY for their proxy; here it is a client's header.
-    os.environ.pop("HTTP_PROXY", None)
     try:
         handler = kit.handler()
         _outlive_answer(handler)
         handler.stdin = streams.request
         handler.stdout = streams.response
         handler.run(kit.application)
+    except Exception:  # noqa: BLE001 - of a handler class of one's own
+        from traceback import format_exc  # as it fails
+
+        return refuse(streams, format_exc())
     finally:
         kit.close()
         streams.drain()
+    if not streams.response.begun and handler.ended != "disconnected":
+        return refuse(streams, "handlerkit: the handler answered nothing")
     return 1 if handler.ended == "aborted" else 0
 
 
@@ -139,11 +212,12 @@ def _is_whole(handler: Any) -> bool:
 
 
 def refuse(streams: Streams, reason: str) -> int:
-    """Answer 500 where there is no kit to answer; the reason goes to stderr."""
-    os.write(2, f"{reason}\n".encode("utf-8", "backslashreplace"))
+    """Answer 500 where nobody else has answered; the reason goes to stderr."""
     try:
-        streams.response.write(_REFUSAL)
+        if not streams.response.begun:
+            streams.response.write(_REFUSAL)
     except OSError as exc:  # the client is gone
-        os.write(2, f"{exc}\n".encode("utf-8", "backslashreplace"))
+        _say(str(exc))
+    _say(reason)
     streams.drain()
     return 1
