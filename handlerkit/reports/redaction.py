@@ -27,6 +27,7 @@ _MARGIN = 4096  # read beyond the cut: no half of a secret may stay before it
 _MOST_ITEMS = 10_000
 _LARGEST = 1 << 128  # to print more digits takes quadratic time
 _REMEMBERED = 1000
+_MOST_PASSES = 4
 _FRESH = 1.0  # seconds until the process's variables are looked at again
 
 
@@ -187,13 +188,23 @@ class Redaction:
         """Redact a text; cut it at ``limit`` characters, by default `max_string`."""
         if limit == -1:
             limit = self._redactor.max_string
-        end = ""
         if limit is None:
             limit = sys.maxsize - _MARGIN
-        elif text.endswith(CUT):
+        if not self._redactor.enabled:
+            return text if len(text) <= limit else _cut([text], limit)
+        for _ in range(_MOST_PASSES):
+            before, text = text, self._pass(text, limit, place)
+            # What was replaced may have hidden where something else begins.
+            if text == before or self._redactor.replacement not in text:
+                break
+        return text
+
+    def _pass(self, text: str, limit: int, place: str) -> str:
+        end = ""
+        if text.endswith(CUT):
             text, end = text[: -len(CUT)], CUT
         text = text[: limit + _MARGIN]
-        spans = [*_merged(self._spans(text))] if self._redactor.enabled else []
+        spans = [*_merged(self._spans(text))]
         stop = max([limit, *(last for _, first, last in spans if first < limit)])
         out = self._replaced(text, spans, stop, place)
         if len(text) > stop or sum(map(len, out)) + len(end) > limit:
@@ -227,7 +238,7 @@ class Redaction:
                 break
             out += (text[at:start], self._redactor.replacement)
             at = end
-            if self.recording:
+            if self.recording and text[start:end] != self._redactor.replacement:
                 where = place or _line_and_column(text, start)
                 self.taken.append(Taken(names, where, end - start))
         out.append(text[at:stop])

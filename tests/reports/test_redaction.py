@@ -432,3 +432,8 @@ def test_values_of_the_configuration_are_found_and_documents_are_not():
     assert redacted("<p>a line of an error page", **rules) == (
         "<p>a line of an error page"
     )
+
+
+def test_what_begins_where_a_secret_ends_is_found_too():
+    text = "abcabc" + "eyJhbGciOiJIUzI1NiJ9.c0mpact-payload"
+    assert redacted(text, process={"K_TOKEN": "abcabc"}) == GONE + GONE
