@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_FLAGS ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit docs clean
+.PHONY: help demo test lint types imports unit bench docs clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ imports: $(VENV)/.test ## Layers
 
 unit: $(VENV)/.test ## Tests, with branch coverage
 	$(BIN)/pytest $(PYTEST_FLAGS) --cov --cov-report=term
+
+bench: $(VENV)/.test ## Measure, and rewrite benchmarks/RESULTS.md (needs wrk)
+	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.test ## Write the reference pages that follow from the code
 	$(BIN)/python docs/generate.py
