@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from handlerkit import config
-from handlerkit.errors import ConfigError
 from handlerkit.kit.assembly import load
-from handlerkit.kit.describing import describe_plugins, review
+from handlerkit.kit.checking import check as find
+from handlerkit.kit.describing import describe_plugins
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from handlerkit.kit.assembly import Kit
 
 
 def serve(options: Namespace) -> int:
@@ -32,13 +36,8 @@ def cgi(options: Namespace) -> int:
 
 def check(options: Namespace) -> int:
     """Print every mistake, and every warning."""
-    if options.load:
-        warnings = review(load(options.config))
-    else:
-        settings, faults = config.validate(config.read(options.config))
-        if settings is None or faults:
-            raise ConfigError(faults)
-        warnings = config.check_entry(settings, "handler")[1]
+    with redirect_stdout(sys.stderr):
+        warnings = find(options.config, entry=options.entry, loading=options.load)
     for warning in warnings:
         print(str(warning).replace("error[", "warning[", 1), file=sys.stderr)
     print(f"{options.config}: fine")
@@ -47,7 +46,7 @@ def check(options: Namespace) -> int:
 
 def show(options: Namespace) -> int:
     """Print the configuration in force, as TOML, with where each value is from."""
-    kit = load(options.config, app=_no_application)
+    kit = _load(options)
     records = {each.name: each.settings for each in kit.plugins.loaded if each.settings}
     print(config.effective(kit.document, kit.config, records), end="")
     return 0
@@ -55,7 +54,7 @@ def show(options: Namespace) -> int:
 
 def plugins(options: Namespace) -> int:
     """List the plugins that a file names: state, origin, hooks in order."""
-    rows = describe_plugins(load(options.config, app=_no_application))
+    rows = describe_plugins(_load(options))
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -75,7 +74,30 @@ def init(options: Namespace) -> int:  # noqa: ARG001 - as every command
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    """Announce to who reads it; a server serves without being read, too."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        _drop_output()
+
+
+def _drop_output() -> None:
+    """Lose what standard output could not take: it would fail again at the end."""
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        sys.stdout.flush()
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _load(options: Namespace) -> Kit:
+    """Load what a listing needs; what a plugin prints meanwhile is not part of it."""
+    with redirect_stdout(sys.stderr):
+        return load(options.config, app=_no_application)
 
 
 def _no_application(*_: object) -> list[bytes]:

@@ -121,6 +121,12 @@ def _options(name: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--load", action="store_true", help="import the application and plugins too"
         )
+        parser.add_argument(
+            "--for",
+            dest="entry",
+            choices=("serve", "cgi", "wsgi"),
+            help="the way of running (without it, what serve refuses is a warning)",
+        )
     if name == "explain-proxy":
         explain_proxy.add_options(parser)
     if name == "redact":

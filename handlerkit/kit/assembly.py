@@ -168,11 +168,12 @@ def _check(
     except ConfigError as exc:
         faults += exc.faults
     if entry in ("serve", "handler"):
-        faults += _check_engines(settings)
+        faults += check_engines(settings)
     return kind, warnings, faults
 
 
-def _check_engines(settings: config.Config) -> list[Fault]:
+def check_engines(settings: config.Config) -> list[Fault]:
+    """Hold the options of each engine that is installed against the engine."""
     faults: list[Fault] = []
     for engine in ("granian", "gunicorn"):
         options = getattr(settings.server, engine)

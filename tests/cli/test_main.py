@@ -42,6 +42,9 @@ set = { "shop.name" = "Z\u00fcrich" }
 """
 
 
+APP = '[app]\ntarget = "shop:application"\n'
+
+
 class Shell:
     """Runs `python -m handlerkit` in a directory with an application."""
 
@@ -253,12 +256,56 @@ def test_check_imports_the_application_only_if_told_to(shell):
 
 
 def test_check_warns_on_stderr_and_is_fine_all_the_same(shell):
-    shell.write("handlerkit.toml", '[handler]\nerror_body = "\u00fc"\n')
+    shell.write("handlerkit.toml", f'{APP}[handler]\nerror_body = "\u00fc"\n')
 
     done = shell("check", "--load")
 
     assert (done.returncode, done.stdout) == (0, "handlerkit.toml: fine\n")
     assert "handlerkit.toml: handler.error_body: warning[HK204]" in done.stderr
+
+
+@pytest.mark.parametrize("load", [[], ["--load"]])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[handler]\nclass = "CGIHandler"\n', "CGIHandler does not fit"),
+        ("[server]\nworkers = 2\n", "workers must be 1"),
+        ('[server]\nengine = "granian"\nbind = "fd:3"\n', "granian cannot take over"),
+    ],
+)
+def test_check_tells_what_serve_would_refuse(shell, load, text, said):
+    shell.write("handlerkit.toml", f"{APP}{text}")
+
+    done = shell("check", *load)
+
+    assert done.returncode == 0
+    assert f"]: serve would refuse this: {said}" in done.stderr
+    assert done.stderr.count("warning[") == 1
+    assert f"]: {said}" in shell.refusal("check", "--for", "serve", *load)
+    assert shell("check", "--for", "cgi", *load).stderr == ""
+
+
+@pytest.mark.parametrize("load", [[], ["--load"]])
+def test_check_for_a_way_of_running_finds_what_does_not_fit_it(shell, load):
+    shell.write("handlerkit.toml", f'{APP}[handler]\nclass = "SimpleHandler"\n')
+
+    assert "a CGI process" in shell.refusal("check", "--for", "cgi", *load)
+    assert "a hosting server" in shell.refusal("check", "--for", "wsgi", *load)
+    assert shell("check", "--for", "serve", *load).stderr == ""
+
+
+def test_check_that_loads_demands_an_application(shell):
+    shell.write("handlerkit.toml", "[server]\n")
+
+    assert "error[HK401]" in shell.refusal("check", "--load")
+    assert shell("check").returncode == 0
+
+
+@pytest.mark.parametrize("engine", ["granian", "gunicorn"])
+def test_check_knows_the_options_of_an_engine_without_loading(shell, engine):
+    shell.write("handlerkit.toml", f"[server.{engine}]\nblocklog = 1\n")
+
+    assert f"server.{engine}.blocklog: error[HK201]" in shell.refusal("check")
 
 
 # --- show --------------------------------------------------------------------
@@ -327,6 +374,24 @@ def test_plugins_is_json_for_machines(shell):
     assert rows["request-id"]["distribution"] == "handlerkit"
     assert rows["text-log"]["status"] == "disabled"
     assert rows["gone"]["status"].startswith("failed: ")
+
+
+@pytest.mark.parametrize("command", ["plugins --json", "show", "check --load"])
+def test_what_a_plugin_prints_is_no_part_of_the_output(shell, command):
+    shell.write(
+        "loud.py",
+        "from handlerkit import hookimpl\n"
+        "print('loud')\n"
+        "@hookimpl\n"
+        "def setup_environ():\n    pass\n",
+    )
+    shell.write("handlerkit.toml", f'{CONFIG}[plugins.loud]\nuse = "./loud.py"\n')
+
+    done = shell(*command.split())
+
+    assert "loud\n" in done.stderr
+    assert "\nloud\n" not in f"\n{done.stdout}"
+    assert done.stdout
 
 
 # --- init --------------------------------------------------------------------
@@ -465,6 +530,33 @@ def test_a_full_disk_is_one_line(shell):
     assert done.returncode == 1
     assert done.stderr.startswith("handlerkit: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("output", ["/dev/full", "a reader that has gone"])
+def test_serve_goes_on_if_nobody_can_read_its_announcement(shell, output):
+    path = shell.directory / "s"
+    arguments = ("serve", "--bind", f"unix:{path}")
+    if output != "/dev/full":
+        process = shell.start(*arguments)
+        process.stdout.close()
+    elif Path(output).exists():
+        with open(output, "w") as full:  # noqa: PTH123 - a device
+            process = shell.start(*arguments, stdout=full)
+    else:
+        pytest.skip("there is no /dev/full here")
+    with process:
+        end = time.monotonic() + DEADLINE
+        with socket.socket(socket.AF_UNIX) as client:
+            while client.connect_ex(str(path)) and time.monotonic() < end:
+                time.sleep(0.01)
+            client.settimeout(DEADLINE)
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+        process.send_signal(signal.SIGTERM)
+        errors = process.stderr.read()
+
+    assert answer.endswith(b"\r\n\r\nthe shop")
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_an_interrupt_while_loading_ends_with_130_and_no_traceback(shell):
