@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
 
-    from handlerkit.reports.tree import Error, Place
+    from handlerkit.reports.model import Error, Place
 
 _HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - pathlib is slow to import
 _STDLIB = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeAlias
 
+    from handlerkit.reports.model import Error
     from handlerkit.reports.redaction import Redaction
-    from handlerkit.reports.tree import Drawings, Error
+    from handlerkit.reports.tree import Drawings
 
     ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -62,8 +63,9 @@ class ReportMaker:
         request: tuple[str, str, dict[str, Any]],
     ) -> Description:
         from handlerkit.reports.fingerprints import fingerprint
+        from handlerkit.reports.model import Error
         from handlerkit.reports.rendering import text_of
-        from handlerkit.reports.tree import Builder, Error
+        from handlerkit.reports.tree import Builder
 
         method, path, environ = request
         redaction = self.redactor.begin(environ)

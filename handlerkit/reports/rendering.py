@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handlerkit.reports.tree import Error, Frame
+    from handlerkit.reports.model import Error, Frame
 
 CAUSE = (
     "The above exception was the direct cause of the following exception:",
