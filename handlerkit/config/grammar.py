@@ -159,6 +159,17 @@ def check_header(pair: tuple[str, str]) -> tuple[str, str]:
     return pair
 
 
+def check_software(text: str) -> str:
+    """Check the value of a Server header (RFC 9110, 10.2.4)."""
+    try:
+        pep3333.check_headers([("Server", text)])
+    except (AssertionError, ApplicationError):
+        raise mistake(
+            "HK204", "must be in latin-1 without control characters"
+        ) from None
+    return text
+
+
 def check_environ(value: object) -> object:
     """Check which variables of the process pass: none, inherit, or a list of names."""
     if isinstance(value, str) and value not in ("none", "inherit"):

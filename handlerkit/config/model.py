@@ -55,6 +55,7 @@ Header = Annotated[
     AfterValidator(grammar.check_header),
 ]
 Variable = Annotated[str, AfterValidator(grammar.check_variable)]
+Software = Annotated[str, AfterValidator(grammar.check_software)]
 Trusted = Annotated[str, AfterValidator(grammar.check_trusted)]
 EngineValue = Annotated[Any, BeforeValidator(grammar.check_engine_value)]
 EngineTable = Annotated[Mapping[str, EngineValue], AfterValidator(_freeze), _AS_DICT]
@@ -126,7 +127,7 @@ class HandlerSettings(Table):
         "wsgiref.headers.Headers.",
         examples=["wsgiref.headers:Headers"],
     )
-    server_software: str | None = Field(
+    server_software: Software | None = Field(
         default=None,
         description="Server header and SERVER_SOFTWARE, where the handler is the "
         "origin server.",
@@ -165,7 +166,7 @@ class HandlerSettings(Table):
         Only what was set, and ``os_environ``, whose default here is not the class's.
 
         Raises:
-            ConfigError: an object named here cannot be imported.
+            ConfigError: an object named here cannot be imported, or used.
         """
         given = {
             name: getattr(self, name)

@@ -1,5 +1,8 @@
 """The models: immutable, exact, and what they hand to a handler."""
 
+import sys
+from types import ModuleType
+from wsgiref.headers import Headers
 from wsgiref.util import FileWrapper
 
 import pytest
@@ -158,3 +161,56 @@ def test_every_key_is_described():
 
 def test_public_names_are_there():
     assert all(hasattr(config, name) for name in config.__all__)
+
+
+class Unlike:
+    """Headers that cannot be sent."""
+
+    def __init__(self, headers):
+        self.items = headers
+
+
+class Losing(Headers):
+    """Headers that drop what they are given."""
+
+    def __init__(self, headers):
+        super().__init__([])
+
+
+@pytest.mark.parametrize("text", ["shop\r\nX: y", "shop\n", "s\0", "caf\u20ac"])
+def test_server_software_must_be_fit_to_be_a_header(complaints, text):
+    (said,) = complaints({"handler": {"server_software": text}})
+
+    assert "HK204 server_software must be in latin-1" in said
+
+
+def test_server_software_may_be_any_product(valid):
+    found = valid({"handler": {"server_software": "sh\u00f6p/1 (x)"}})
+
+    assert found.handler.attributes()["server_software"] == "sh\u00f6p/1 (x)"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"headers_class": "wsgiref:headers"}, "'module' object is not callable"),
+        ({"headers_class": "builtins:list"}, "does not work as one"),
+        ({"headers_class": "builtins:dict"}, "does not work as one"),
+        ({"headers_class": "headers_of_mine:Unlike"}, "does not work as one"),
+        ({"headers_class": "headers_of_mine:Losing"}, "does not give"),
+        ({"wsgi_file_wrapper": "builtins:open"}, "must be a class"),
+        ({"wsgi_file_wrapper": "wsgiref:util"}, "must be a class"),
+    ],
+)
+def test_an_object_must_do_what_it_is_for(valid, monkeypatch, table, said):
+    mine = ModuleType("headers_of_mine")
+    mine.Unlike, mine.Losing = Unlike, Losing
+    monkeypatch.setitem(sys.modules, "headers_of_mine", mine)
+    found = valid({"handler": table})
+
+    with pytest.raises(ConfigError) as caught:
+        found.handler.attributes()
+
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.path) == ("HK406", ("handler", *table))
+    assert said in fault.message
