@@ -89,8 +89,6 @@ class Response(Recovery):
     def _forgo_length(self, status: str) -> None:
         """Check no length where there is no body, nor send one where none can be."""
         self._length = None
-        if status[0] == "1" and self.keep_alive:
-            self.keep_alive = False  # the client would wait for more, or take the next
         if pep3333.is_bodiless(status) and not status.startswith("304"):
             del self.headers["Content-Length"]
             self._marks &= ~HAS_LENGTH
@@ -287,8 +285,8 @@ class Response(Recovery):
         )
         if self._chunked:
             headers["Transfer-Encoding"] = "chunked"
-        elif self.keep_alive and not framed:
-            self.keep_alive = False
+        elif self.keep_alive and (not framed or str(self.status).startswith("1")):
+            self.keep_alive = False  # after a 1xx, it would take the next for its own
         if self.keep_alive is None:
             return
         if "Connection" in headers:  # by an override of cleanup_headers

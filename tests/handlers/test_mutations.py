@@ -115,8 +115,8 @@ MUTATIONS = (
     (
         "D17",
         "response.py",
-        "and not framed:\n            self.keep_alive = False",
-        "and not framed:\n            pass",
+        'and (not framed or str(self.status).startswith("1"))',
+        "and False",
     ),
     (
         "D18",

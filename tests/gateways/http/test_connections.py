@@ -66,6 +66,32 @@ def test_a_pipelined_request_after_one_without_body_is_served(
     assert [client.answer().body for _ in range(2)] == [b"hello", b"hello"]
 
 
+@pytest.mark.parametrize("length", [0, 2])
+@pytest.mark.parametrize("status", ["100 Continue", "103 Early Hints"])
+def test_an_application_that_answers_1xx_makes_no_later_answer_its_own(
+    serve: Callable[..., Any], status: str, length: int
+) -> None:
+    """The client waits for a final answer: the pipelined request must get none."""
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        if environ["REQUEST_METHOD"] == "GET":
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"hello"]
+        start_response(status, [])
+        environ["wsgi.input"].read()
+        return []
+
+    served = serve(application)
+    client = served.client()
+
+    client.send(head(length) + b"x" * length + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    answer = client.answer(bodiless=True)
+
+    assert (answer.status, answer.headers["connection"]) == (status, "close")
+    assert client.ended()
+    assert served.get().body == b"hello"
+
+
 def test_chunks_come_and_go(serve: Callable[..., Any]) -> None:
     def application(environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
