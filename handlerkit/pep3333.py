@@ -36,6 +36,7 @@ _MONTHS = (
 HAS_LENGTH = 1
 HAS_DATE = 2
 HAS_SERVER = 4
+HAS_LISTS = 8  # pairs that are no tuples, and could change
 _MARKS = {"content-length": HAS_LENGTH, "date": HAS_DATE, "server": HAS_SERVER}
 
 # A length of more digits is no length; int() itself takes no more under every limit.
@@ -100,7 +101,9 @@ def is_bodiless(status: str) -> bool:
     return status[0] == "1" or status[:3] in ("204", "304")
 
 
-def check_headers(headers: list[tuple[str, str]]) -> tuple[int, int | None]:
+def check_headers(  # noqa: C901 - the hot path, uncut
+    headers: list[tuple[str, str]],
+) -> tuple[int, int | None]:
     """Refuse headers that must not go out; give marks, and the Content-Length.
 
     Raises:
@@ -110,7 +113,10 @@ def check_headers(headers: list[tuple[str, str]]) -> tuple[int, int | None]:
     """
     marks = 0
     length: int | None = None
-    for name, value in headers:
+    for pair in headers:
+        name, value = pair
+        if type(pair) is not tuple:
+            marks |= HAS_LISTS
         try:
             mark = _known_names[name]
         except (KeyError, TypeError):

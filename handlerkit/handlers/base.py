@@ -102,8 +102,10 @@ class BaseHandler(Response):
         Raises:
             BaseException: what is no Exception passes on, after the page is out.
         """
-        if self.plan.request_finished is not None or self.make_report is not None:
+        if self.plan.request_finished is not None:
             self._started = (time(), perf_counter())
+        elif self.make_report is not None:  # it tells how long an exchange has run
+            self._started = (0.0, perf_counter())
         if self.ended is not None:
             self._reset()
         fatal: BaseException | None = None

@@ -15,6 +15,7 @@ from handlerkit.handlers.recovery import LAST_BODY, LAST_HEAD, LAST_STATUS, Reco
 from handlerkit.pep3333 import (
     HAS_DATE,
     HAS_LENGTH,
+    HAS_LISTS,
     HAS_SERVER,
     Headers,
     check_headers,
@@ -54,7 +55,7 @@ class Response(Recovery):
     _marks = 0
     _held: bytes | None = None
 
-    def start_response(
+    def start_response(  # noqa: PLR0915 - the hot path, uncut
         self,
         status: str,
         headers: list[tuple[str, str]],
@@ -75,9 +76,10 @@ class Response(Recovery):
         if type(headers) is not list:
             raise TypeError("Headers must be a list of name/value tuples")
         bodiless = check_status(status)
-        if list in map(type, headers):  # what was checked must not change any more
-            headers = [*map(tuple, headers)]  # type: ignore[arg-type]
         self._marks, self._length = check_headers(headers)
+        if self._marks & HAS_LISTS:  # what was checked must not change any more
+            headers = [(name, value) for name, value in headers]
+            self._marks, self._length = check_headers(headers)
         self.status = status
         kind = self.headers_class
         self.headers = kind(headers if kind is Headers else headers[:])
@@ -163,7 +165,7 @@ class Response(Recovery):
             self.headers.append(("Content-Length", str(size)))
         elif self._length != size:
             data = self._framed(data)
-        if self._started is not None:
+        if self.plan.request_finished is not None:
             self._first_byte = perf_counter()
         return data
 
@@ -232,7 +234,7 @@ class Response(Recovery):
             marks, length = check_headers(added)
             if length is None:
                 self._marks |= marks
-                own.extend(map(tuple, added))
+                own.extend(added)
                 return
         self._marks, self._length = check_headers(headers)
         self.headers = self.headers_class(headers)
@@ -287,8 +289,10 @@ class Response(Recovery):
             headers["Transfer-Encoding"] = "chunked"
         elif self.keep_alive and (not framed or str(self.status).startswith("1")):
             self.keep_alive = False  # after a 1xx, it would take the next for its own
-        if self.keep_alive is None:
-            return
+        if self.keep_alive is not None:
+            self._tell_connection(headers, current)
+
+    def _tell_connection(self, headers: Any, current: bool) -> None:  # noqa: FBT001
         if "Connection" in headers:  # by an override of cleanup_headers
             self.keep_alive = self.keep_alive and headers["Connection"] != "close"
         elif not self.keep_alive:
