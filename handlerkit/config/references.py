@@ -1,19 +1,31 @@
 """Values from outside the file: ``{ env = "X" }`` and ``{ file = "path" }``.
 
-They are resolved after parsing, on the nodes that a model types as a scalar: no
-text is pasted into TOML, and a plugin's own table with a key ``env`` stays one.
+They are resolved after parsing, on the nodes that a model types as a scalar, or not
+at all: no text is pasted into TOML, and a plugin's own table with a key ``env`` stays
+one.
 """
 
 from __future__ import annotations
 
 import types
+from collections import abc, deque
 from collections.abc import Mapping
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, RootModel
 
 from handlerkit.config.grammar import closest
+from handlerkit.config.model import PluginEntry
 from handlerkit.config.sources import read_value
 from handlerkit.config.writing import is_toml
 from handlerkit.errors import Fault
@@ -26,7 +38,13 @@ if TYPE_CHECKING:
     from handlerkit.config.sources import Document, TomlPath
 
 _FORMS = ({"env"}, {"env", "default"}, {"file"})
-_CONTAINERS = (list, tuple, set, frozenset, dict, Mapping)
+_ARRAYS = (list, tuple, set, frozenset, deque)
+# By identity: a str is a Sequence, too.
+_ABSTRACT_ARRAYS = (
+    *(abc.Collection, abc.Iterable, abc.Sequence, abc.Set),
+    *(abc.MutableSequence, abc.MutableSet),
+)
+_ANYTHING = (Any, object)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -52,10 +70,19 @@ class Resolver:
         A reference that cannot be resolved stays, and has a fault.
         """
         types_ = {name: field.annotation for name, field in fields(model)}
+        # What a plugin entry has besides is for the plugin's own model.
+        free = model.model_config.get("extra") == "allow" and model is not PluginEntry
+        return self._items(data, types_, Any if free else None, path)
+
+    def _items(
+        self,
+        data: Mapping[str, Any],
+        types_: Mapping[str, Any],
+        rest: Any,
+        path: TomlPath,
+    ) -> dict[str, Any]:
         return {
-            key: self._node(value, types_[key], (*path, key))
-            if key in types_
-            else value
+            key: self._node(value, types_.get(key, rest), (*path, key))
             for key, value in data.items()
         }
 
@@ -64,7 +91,7 @@ class Resolver:
         if isinstance(value, Mapping):
             return self._mapping(value, members, path)
         if isinstance(value, list):
-            inner = _item_type(members, _CONTAINERS[:4])
+            inner = _item_type(members, is_table=False)
             return [
                 self._node(item, inner, (*path, index))
                 for index, item in enumerate(value)
@@ -75,13 +102,18 @@ class Resolver:
         self, value: Mapping[str, Any], members: list[Any], path: TomlPath
     ) -> Any:
         scalars = [member for member in members if _is_scalar(member)]
-        if scalars and value.keys() & {"env", "file"}:
+        # Where anything goes, a table that only resembles a reference is one, too.
+        named = any(member not in _ANYTHING for member in scalars)
+        asked = value.keys() & {"env", "file"} if named else described(value)
+        if scalars and asked:
             return self._reference(value, scalars, path)
         for member in members:
             if isinstance(member, type) and issubclass(member, BaseModel):
                 return self.table(value, member, path)
-        inner = _item_type(members, _CONTAINERS[4:])
-        return {k: self._node(item, inner, (*path, k)) for k, item in value.items()}
+            if is_dataclass(member):
+                return self._items(value, _hints(member), Any, path)
+        inner = _item_type(members, is_table=True)
+        return self._items(value, {}, inner, path)
 
     def _reference(
         self, value: Mapping[str, Any], scalars: list[Any], path: TomlPath
@@ -158,7 +190,9 @@ def _members(annotation: Any) -> Iterator[Any]:
             yield from _members(member)
     elif hasattr(annotation, "__value__"):
         yield from _members(annotation.__value__)
-    elif annotation is not type(None):
+    elif isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _members(annotation.model_fields["root"].annotation)
+    elif annotation is not None and annotation is not type(None):
         yield annotation
 
 
@@ -167,7 +201,18 @@ def _is_scalar(member: Any) -> bool:
     if not isinstance(origin, type):
         return True
     is_table = issubclass(origin, BaseModel) or is_dataclass(origin)
-    return not is_table and not issubclass(origin, _CONTAINERS)
+    return not (is_table or _is_array(origin) or issubclass(origin, Mapping))
+
+
+def _is_array(origin: type) -> bool:
+    return issubclass(origin, _ARRAYS) or origin in _ABSTRACT_ARRAYS
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError):  # names of a module that has them for checkers only
+        return {}
 
 
 def _is_choice(text: object, scalars: list[Any]) -> bool:
@@ -180,14 +225,21 @@ def _is_choice(text: object, scalars: list[Any]) -> bool:
     return text in choices or str(text).lower() in _BOOLEANS
 
 
-def _item_type(members: list[Any], containers: tuple[type, ...]) -> Any:
-    """Give the type of the items of the first container; NoneType: it has none."""
+def _item_type(members: list[Any], *, is_table: bool) -> Any:
+    """Give the type of the items of the first container; None: it has none.
+
+    One that does not say is a container of anything.
+    """
     for member in members:
-        origin = get_origin(member)
-        if isinstance(origin, type) and issubclass(origin, containers):
+        origin = get_origin(member) or member
+        if origin in _ANYTHING:
+            return Any
+        if not isinstance(origin, type):
+            continue
+        if issubclass(origin, Mapping) if is_table else _is_array(origin):
             arguments = get_args(member)
-            return arguments[1 if issubclass(origin, Mapping) else 0]
-    return type(None)
+            return arguments[1 if is_table else 0] if arguments else Any
+    return None
 
 
 def _convert(text: str, scalars: list[Any]) -> Any:

@@ -1,7 +1,8 @@
 """Values from outside are resolved where a model has a scalar, and stay secret."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,10 @@ from pydantic import (
     AliasChoices,
     BaseModel,
     Field,
+    RootModel,
     SecretStr,
     computed_field,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -191,6 +194,88 @@ def test_a_plugins_dataclass_with_a_key_env_stays_one():
 
     assert faults == []
     assert record.pair.env == "D"
+
+
+@dataclass
+class Target:
+    dsn: str
+    level: int = 0
+    env: str = ""
+
+
+class Free(BaseModel, extra="allow"):
+    pass
+
+
+REFERENCE = {"env": "D"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        (dict, {"dsn": REFERENCE}),
+        (dict, {"deep": {"dsn": [REFERENCE]}}),
+        (dict[str, Any], {"deep": {"dsn": [REFERENCE]}}),
+        (Mapping, {"dsn": REFERENCE}),
+        (list, [REFERENCE]),
+        (list, [["x", REFERENCE]]),
+        (list | None, [REFERENCE]),
+        (Sequence[str], [REFERENCE]),
+        (Any, REFERENCE),
+        (Any, {"dsn": [REFERENCE]}),
+        (object, [REFERENCE]),
+        (Target, {"dsn": REFERENCE}),
+        (list[Target], [{"dsn": REFERENCE}]),
+        (dict[str, Target | None], {"a": {"dsn": REFERENCE}}),
+    ],
+    ids=str,
+)
+def test_a_value_from_outside_is_taken_wherever_a_setting_may_hold_one(kind, table):
+    model = create_model("Model", field=(kind, ...))
+
+    (record, faults), document = settings_of({"field": table}, model, D=SECRET)
+
+    assert faults == []
+    assert SECRET in str(record.field)
+    assert SECRET not in repr(record)
+    assert list(document.references.values()) == ["env D"]
+
+
+def test_a_setting_that_is_a_table_by_a_model_of_its_own_is_resolved():
+    model = create_model("Model", field=(RootModel[dict[str, str]], ...))
+
+    (record, faults), _ = settings_of({"field": {"dsn": REFERENCE}}, model, D=SECRET)
+
+    assert faults == []
+    assert record.field.root == {"dsn": SECRET}
+
+
+def test_a_setting_that_a_model_takes_unasked_is_resolved():
+    (record, faults), document = settings_of({"dsn": REFERENCE}, Free, D=SECRET)
+
+    assert faults == []
+    assert record.dsn == SECRET
+    assert list(document.references.values()) == ["env D"]
+
+
+def test_a_field_of_a_dataclass_is_converted_to_its_type():
+    model = create_model("Model", field=(Target, ...))
+    table = {"dsn": "x", "level": {"env": "D"}, "env": "test"}
+
+    (record, faults), _ = settings_of({"field": table}, model, D="7")
+
+    assert faults == []
+    assert (record.field.level, record.field.env) == (7, "test")
+
+
+def test_where_anything_goes_a_table_that_resembles_a_reference_is_one():
+    model = create_model("Model", field=(dict, ...))
+    table = {"deep": {"env": "test", "level": 3}}
+
+    (record, faults), _ = settings_of({"field": table}, model)
+
+    assert faults == []
+    assert record.field == table
 
 
 def test_a_type_by_another_name_is_that_type():
