@@ -30,7 +30,10 @@ def granian(target: str) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi"]
     command += ["--port", str(port), "--workers", "1", "--no-access-log", target]
-    environ = {**os.environ, "HANDLERKIT_CONFIG": str(HERE / "hosted.toml")}
+    # As of a systemd service: some 30 keys of environ in all, with the request's.
+    service = ("HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "USER")
+    environ = {name: os.environ[name] for name in service if name in os.environ}
+    environ["HANDLERKIT_CONFIG"] = str(HERE / "hosted.toml")
     with subprocess.Popen(
         command,
         cwd=HERE.parent,
