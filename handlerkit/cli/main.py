@@ -9,9 +9,10 @@ import argparse
 import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handlerkit import __version__
+from handlerkit import __version__, config
 from handlerkit.cli import commands, explain_proxy, redact
 from handlerkit.errors import ConfigError, HandlerkitError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _CONFIG = "handlerkit.toml"
+_EMBEDDED = "pyproject.toml"
+_NO_CONFIG = "name one with --config, or: handlerkit init > handlerkit.toml"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,12 +37,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
+    unnamed = _find_config(options)
     try:
         code = command(options)
         if sys.stdout is not None:
             sys.stdout.flush()
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        print(_hinted(exc) if unnamed else exc, file=sys.stderr)
         return 2
     except HandlerkitError as exc:
         print(f"handlerkit: {exc}", file=sys.stderr)
@@ -53,6 +57,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
             print(f"handlerkit: {exc}", file=sys.stderr)
         return 1
     return code
+
+
+def _find_config(options: argparse.Namespace) -> bool:
+    """Choose the file of this directory if none is named; say whether it was so."""
+    if getattr(options, "config", "") is not None:
+        return False
+    options.config = _CONFIG if Path(_CONFIG).exists() or not _embeds() else _EMBEDDED
+    return True
+
+
+def _embeds() -> bool:
+    try:
+        config.read(_EMBEDDED)
+    except ConfigError:  # what is wrong with it is not for us to tell: it is not ours
+        return False
+    return True
+
+
+def _hinted(error: ConfigError) -> ConfigError:
+    for fault in error.faults:
+        if fault.code == "HK101":
+            fault.hint = _NO_CONFIG
+    return error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,9 +131,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "-c",
                 "--config",
-                default=_CONFIG,
                 metavar="FILE",
-                help=f"a TOML file, or a pyproject.toml (default: {_CONFIG})",
+                help=f"a TOML file, or a pyproject.toml (default: {_CONFIG}, else "
+                f"{_EMBEDDED} if it has [tool.handlerkit])",
             )
         _options(name, sub)
     return parser

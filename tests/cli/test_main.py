@@ -238,6 +238,31 @@ def test_a_name_beyond_the_encoding_of_the_terminal_is_escaped(shell, encoding):
     assert (done.returncode, done.stdout) == (0, "\\u65e5.toml: fine\n")
 
 
+def test_without_a_file_of_our_own_pyproject_is_read(shell):
+    (shell.directory / "handlerkit.toml").unlink()
+    shell.write("pyproject.toml", "[tool.handlerkit.server]\nthreads = 3\n")
+
+    assert shell("check").stdout == "pyproject.toml: fine\n"
+
+
+def test_a_file_of_our_own_goes_before_pyproject(shell):
+    shell.write("pyproject.toml", "[tool.handlerkit.server]\nthreads = 3\n")
+
+    assert shell("check").stdout == "handlerkit.toml: fine\n"
+
+
+@pytest.mark.parametrize("text", [None, "[tool.ruff]\n", "no toml"])
+def test_without_any_file_the_way_to_one_is_told(shell, text):
+    (shell.directory / "handlerkit.toml").unlink()
+    if text is not None:
+        shell.write("pyproject.toml", text)
+
+    said = shell.refusal("check")
+
+    assert "handlerkit.toml: error[HK101]: there is no such file: name one" in said
+    assert "handlerkit init" in said
+
+
 # --- check -------------------------------------------------------------------
 
 
