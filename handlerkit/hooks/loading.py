@@ -32,6 +32,7 @@ KNOWN = {
     "problem-json": "handlerkit-problem-json",
 }
 
+_LOCAL = "_handlerkit_file_"  # with a checksum: two files may have one name
 _NOT_THE_PLUGIN = (__file__, import_module.__code__.co_filename)
 
 
@@ -132,10 +133,11 @@ def _from_file(use: str, path: Path, qualname: str) -> Found:
     try:
         place = path.resolve(strict=True)
     except OSError as exc:
-        raise PluginError(f"{who}: no such file: {path} ({exc.strerror})") from exc
+        said = _file_problem(exc)
+        raise PluginError(f"{who}: {said}: {path}") from exc
     except ValueError as exc:  # it has a NUL
         raise PluginError(f"{who}: {path!r} is no file: {exc}") from exc
-    name = f"_handlerkit_file_{crc32(str(place).encode()):08x}_{place.stem}"
+    name = f"{_LOCAL}{crc32(str(place).encode()):08x}_{place.stem}"
     spec = spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise PluginError(f"{who}: {path} cannot be imported")
@@ -196,12 +198,25 @@ def _attribute(who: str, module: ModuleType, qualname: str) -> Any:
         try:
             value = getattr(value, part)
         except AttributeError as exc:
-            said = getattr(value, "__name__", value)
+            said = module_said(getattr(value, "__name__", str(value)))
             raise PluginError(
                 f'{who}: {said} has no "{part}"',
                 hint=did_you_mean(part, [n for n in dir(value) if n[:1] != "_"]),
             ) from exc
     return value
+
+
+def _file_problem(exc: OSError) -> str:
+    if isinstance(exc, FileNotFoundError):
+        return "no such file"
+    return f"cannot be read, {exc.strerror}"
+
+
+def module_said(name: str) -> str:
+    """Give a module's name for people: that of its file, where it is a local one."""
+    if not name.startswith(_LOCAL):
+        return name
+    return f"{name.removeprefix(_LOCAL).partition('_')[2]}.py"
 
 
 def _plugin(who: str, value: Any) -> Any:

@@ -13,6 +13,7 @@ from pluggy import PluginManager, PluginValidationError
 
 from handlerkit.errors import ConfigError, Fault
 from handlerkit.hooks import specs
+from handlerkit.hooks.loading import module_said
 from handlerkit.hooks.markers import PROJECT
 from handlerkit.hooks.nearest import did_you_mean
 from handlerkit.plan import HOOKS, Impl
@@ -268,7 +269,7 @@ def _wrong_wrapper(named: Named, hook: Hook, yields: bool) -> str:  # noqa: FBT0
 
 
 def _qualname(function: Callable[..., Any]) -> str:
-    return f"{function.__module__}:{function.__qualname__}"
+    return f"{module_said(str(function.__module__))}:{function.__qualname__}"
 
 
 def _check_by_pluggy(

@@ -204,7 +204,14 @@ def test_a_reference_that_is_none_is_refused():
 
 def test_a_missing_file_is_named_with_its_directory(tmp_path):
     error = failure("./nope.py:Plugin", tmp_path)
-    assert f"no such file: {tmp_path / 'nope.py'}" in str(error)
+    said = f'plugin "./nope.py:Plugin": no such file: {tmp_path / "nope.py"}'
+    assert str(error) == said
+
+
+def test_what_a_local_file_lacks_is_told_by_the_files_name(tmp_path):
+    (tmp_path / "a_local.py").write_text(PLUGIN)
+    error = failure("./a_local.py:Plugni", tmp_path)
+    assert str(error) == 'plugin "./a_local.py:Plugni": a_local.py has no "Plugni"'
 
 
 def test_a_file_that_does_not_import_leaves_no_module_behind(tmp_path):
