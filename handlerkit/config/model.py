@@ -303,7 +303,7 @@ class PluginEntry(Table):
     enabled: bool = Field(default=True, description="Whether it is active.")
     required: bool = Field(
         default=True,
-        description="Whether a plugin that cannot be loaded stops the start.",
+        description="Whether nothing runs if the plugin cannot be loaded, or started.",
     )
     on_error: Literal["fail", "skip"] = Field(
         default="fail",
