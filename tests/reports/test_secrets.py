@@ -134,12 +134,15 @@ def logged(monkeypatch, tmp_path):
         module.Seeing = seeing(seen)
         monkeypatch.setitem(sys.modules, "seeing_plugin", module)
         path = tmp_path / "errors.jsonl"
+        access = tmp_path / "access.log"
         kit = handlerkit.load(
             {
                 "redact": {"locals": True, "max_string": 100_000, **rules},
                 "plugins": {
                     "seeing": {"use": "seeing_plugin:Seeing"},
                     "json-log": {"path": str(path)},
+                    "error-page": {},
+                    "access-log": {"path": str(access), "query": True},
                 },
             },
             app=application,
@@ -153,6 +156,8 @@ def logged(monkeypatch, tmp_path):
             "HTTP_PROXY_AUTHORIZATION": f"Basic {pair}",
             "HTTP_X_API_KEY": SECRETS["header"],
             "HTTP_COOKIE": f"theme=dark; id={SECRETS['cookie']}",
+            "HTTP_REFERER": f"https://shop.example/?token={SECRETS['query']}",
+            "HTTP_USER_AGENT": f"curl (Bearer {SECRETS['bearer']})",
             "SHOP_DB_PASSWORD": SECRETS["environ"],
         }
         setup_testing_defaults(environ)
@@ -163,6 +168,7 @@ def logged(monkeypatch, tmp_path):
         return {
             "text-log": stderr.getvalue(),
             "json-log": path.read_text(),
+            "access-log": access.read_text(),
             "report": "".join(seen),
             "page": stdout.getvalue().decode("latin-1"),
         }
@@ -189,5 +195,6 @@ def test_without_redaction_each_of_them_would(logged):
     shown = set().union(*map(found, channels.values()))
     assert set(SECRETS) - shown == set()
     assert found(channels["page"]) == set()
+    assert found(channels["access-log"]) >= {"path", "query", "bearer"}
     # Only the log of wsgi.errors has what plugins raise.
     assert set(SECRETS) - found(channels["json-log"]) <= {"plugin"}
