@@ -176,6 +176,12 @@ class Serve:
         return serving
 
 
+def pytest_configure() -> None:
+    """Let Ctrl-C reach child processes: a job in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def serving_in() -> type[Serve]:
     """For those whose server outlives a test: they end it themselves."""
