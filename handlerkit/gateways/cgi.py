@@ -212,12 +212,15 @@ def _is_whole(handler: Any) -> bool:
 
 
 def refuse(streams: Streams, reason: str) -> int:
-    """Answer 500 where nobody else has answered; the reason goes to stderr."""
+    """Answer 500 where nobody else has answered; the reason goes to stderr.
+
+    The reason first: lighttpd ends this process as soon as it has its answer.
+    """
+    _say(reason)
     try:
         if not streams.response.begun:
             streams.response.write(_REFUSAL)
     except OSError as exc:  # the client is gone
         _say(str(exc))
-    _say(reason)
     streams.drain()
     return 1
