@@ -1,8 +1,9 @@
 """Write the pages of docs/reference that follow from the code: ``make docs``.
 
 ``hooks.md`` from the hook specifications, ``config.md`` from the models, ``cli.md``
-from the parser of the command line, ``errors.md`` from the table of codes, ``api.md``
-from what the package exports. A test holds the pages to what this gives.
+from the parser of the command line, ``errors.md`` from the table of codes,
+``error-codes.md`` from the explanations that `handlerkit explain` has, ``api.md`` from
+what the package exports. A test holds the pages to what this gives.
 """
 # ruff: noqa: INP001 - a script beside the pages, not a package
 
@@ -23,6 +24,7 @@ from handlerkit import errors, handlers, plan
 from handlerkit.builtin import BUILTINS
 from handlerkit.cli.main import _parser
 from handlerkit.config import CODES, model
+from handlerkit.config.explanations import HUNDREDS, explain
 from handlerkit.config.references import fields
 from handlerkit.config.writing import value_text
 from handlerkit.hooks import markers, specs
@@ -50,19 +52,20 @@ HANDLERS = sorted(
     (name for name in handlers.__all__ if name.endswith("Handler")),
     key=lambda name: len(getattr(handlers, name).__mro__),
 )
-GROUPS = {
-    "HK1": "The file",
-    "HK2": "Keys and values",
-    "HK3": "Hooks and plugins",
-    "HK4": "The application, the handler class, and the way of running",
-}
+RUN_BY_TEST = "<!-- not run: tests/config/test_codes.py runs every example -->"
 
 
 def pages() -> dict[str, str]:
     """Give the text of each page, by its file name."""
-    makers = (hooks_page, config_page, cli_page, errors_page, api_page)
+    makers = (
+        *(hooks_page, config_page, cli_page),
+        *(errors_page, error_codes_page, api_page),
+    )
     return {
-        make.__name__.replace("_page", ".md"): "\n".join(make()).rstrip() + "\n"
+        make.__name__.replace("_page", ".md").replace("_", "-"): "\n".join(
+            make()
+        ).rstrip()
+        + "\n"
         for make in makers
     }
 
@@ -254,20 +257,44 @@ def errors_page() -> Iterator[str]:
     yield from (
         "All mistakes of a configuration are told at once, each as",
         "`file: key: error[CODE]: what is wrong: how to mend it`. A code keeps its",
-        "meaning in every version. `handlerkit check` also gives warnings, in the",
-        "same form.",
+        "meaning in every version; [error codes](error-codes.md) has cause, example",
+        "and mend of each. `handlerkit check` also gives warnings, in the same form.",
     )
-    for prefix, title in GROUPS.items():
+    for prefix, title in HUNDREDS.items():
         yield from ("", f"### {title}", "", "| code | meaning |", "|---|---|")
         for code, meaning in CODES.items():
             if code.startswith(prefix):
-                yield f"| `{code}` | {meaning} |"
+                link = f"[`{code}`](error-codes.md#{code.lower()})"
+                yield f"| {link} | {meaning} |"
     yield from ("", "## Exceptions", "", "All are in `handlerkit.errors`.", "")
     yield from ("| exception | is a | meaning |", "|---|---|---|")
     for name, value in vars(errors).items():
         if inspect.isclass(value) and issubclass(value, BaseException):
             bases = ", ".join(f"`{base.__name__}`" for base in value.__bases__)
             yield f"| `{name}` | {bases} | {' '.join(prose(value))} |"
+
+
+def error_codes_page() -> Iterator[str]:
+    """Explain every code."""
+    yield from ("# Error codes", "", NOTE, "")
+    yield "Cause, example and mend of each code. Each example prints its code."
+    for prefix, title in HUNDREDS.items():
+        yield from ("", f"## {title}")
+        for code in CODES:
+            if code.startswith(prefix):
+                yield from ("", f"### {code}", "")
+                yield from with_marks(explain(code))
+
+
+def with_marks(lines: list[str]) -> Iterator[str]:
+    """Tell the tests of pages that each block is run elsewhere."""
+    inside = False
+    for line in lines:
+        if line.startswith("```"):
+            inside = not inside
+            if inside:
+                yield from (RUN_BY_TEST, "")
+        yield line
 
 
 # --- Python -------------------------------------------------------------------

@@ -34,7 +34,8 @@ def section(root):
 
 
 @pytest.mark.parametrize(
-    "page", ["hooks.md", "config.md", "cli.md", "errors.md", "api.md"]
+    "page",
+    ["hooks.md", "config.md", "cli.md", "errors.md", "error-codes.md", "api.md"],
 )
 def test_a_page_is_as_the_code_is_now(generate, root, page):
     """Stale? Run: make docs."""
@@ -76,7 +77,10 @@ def test_a_built_in_plugin_is_described(section, plugin):
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_code_is_described(generate, code):
-    assert f"| `{code}` | {CODES[code]} |" in generate.pages()["errors.md"]
+    pages = generate.pages()
+
+    assert f"| {CODES[code]} |" in pages["errors.md"]
+    assert f"\n### {code}\n" in pages["error-codes.md"]
 
 
 @pytest.mark.parametrize(

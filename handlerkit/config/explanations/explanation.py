@@ -1,0 +1,34 @@
+"""The form of an explanation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Explanation(NamedTuple):
+    """What is to be said of one code.
+
+    Args:
+        cause: what is wrong, and why it is not let pass; Markdown.
+        mend: what to do; Markdown.
+        example: text of ``handlerkit.toml``; run by the commands, it has the code.
+        commands: lines of a shell that print the code, with the files in place.
+        beside: other files of the example, by name.
+        without: a module that must not be there for the example to be so.
+    """
+
+    cause: str
+    mend: str
+    example: str = ""
+    commands: tuple[str, ...] = ("handlerkit check",)
+    beside: Mapping[str, str] = {}
+    without: str = ""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Every file of the example, by name."""
+        own = {"handlerkit.toml": self.example} if self.example else {}
+        return {**own, **self.beside}
