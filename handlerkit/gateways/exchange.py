@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from time import monotonic, time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.pep3333 import format_date_time
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from handlerkit.gateways.connections import Connection
+    from handlerkit.gateways.kits import Seat
     from handlerkit.protocols.http1_request import Request
 
 DRAIN = 65536  # bytes of a body nobody read that are worth keeping a connection for
@@ -29,23 +30,6 @@ DRAIN = 65536  # bytes of a body nobody read that are worth keeping a connection
 KEEP, END, CLOSE = "keep", "end", "close"
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Kit(Protocol):
-    """What the server needs of a kit."""
-
-    @property
-    def application(self) -> Any:
-        """The WSGI callable."""
-
-    def handler(self, *args: Any, **kwargs: Any) -> Any:
-        """Make the configured handler: stdin, stdout, stderr, environ."""
-
-    def start(self) -> None:
-        """Start the plugins."""
-
-    def close(self) -> None:
-        """Close the plugins."""
 
 
 class Output:
@@ -184,10 +168,16 @@ class Exchange:
         self._handler: Any = None
 
     def run(
-        self, kit: Kit, stderr: Any, log: Callable[[str], object], *, multithread: bool
+        self,
+        seat: Seat,
+        stderr: Any,
+        log: Callable[[str], object],
+        *,
+        multithread: bool,
     ) -> str:
-        """Run the handler; give what is to become of the connection."""
+        """Run the handler of one kit; give what is to become of the connection."""
         handler: Any = None
+        kit = seat.take()
         try:
             stdin = io.BytesIO() if self.body.done else io.BufferedReader(self.input)
             handler = kit.handler(
@@ -205,6 +195,8 @@ class Exchange:
             handler.run(kit.application)
         except BaseException as exc:  # noqa: BLE001 - an exchange never ends the server
             _log_failure(log, exc, getattr(self._handler, "make_report", None))
+        finally:
+            seat.leave()
         verdict = self._conclude(handler)
         self._handler = None
         return verdict

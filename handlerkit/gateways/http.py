@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from handlerkit.gateways.exchange import Kit
     from handlerkit.gateways.http_server import Log
+    from handlerkit.gateways.kits import Kits
     from handlerkit.gateways.listening import Listener
 
 __all__ = ["HTTPServer", "Settings", "serve"]
 
 
 def serve(
-    kit: Kit,
+    kits: Kits,
     listeners: Sequence[Listener],
     *,
     ready: Callable[[], object] | None = None,
@@ -34,13 +34,13 @@ def serve(
     Signals are taken where Python lets us: in the main thread.
 
     Args:
-        kit: what to run; it is started before ``ready`` and closed at the end.
+        kits: what to run; started before ``ready`` and closed at the end.
         listeners: where; they are closed in the end.
         ready: is called once requests are answered.
         log: is given what no exchange can report.
         settings: see `Settings` and `Limits`.
     """
-    server = HTTPServer(kit, listeners, Settings(**settings), log=log)
+    server = HTTPServer(kits, listeners, Settings(**settings), log=log)
     with _stopping_on_signals(server):
         server.serve(ready)
 

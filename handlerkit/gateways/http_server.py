@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from handlerkit.gateways.exchange import Kit
+    from handlerkit.gateways.kits import Kits, Seat
     from handlerkit.gateways.listening import Listener
     from handlerkit.protocols.http1_request import Request
 
@@ -85,18 +85,18 @@ def log_to_stderr(message: str) -> None:
 
 
 class HTTPServer:
-    """Serves a kit on listening sockets; see the module."""
+    """Serves kits on listening sockets; see the module."""
 
     def __init__(
         self,
-        kit: Kit,
+        kits: Kits,
         listeners: Sequence[Listener],
         settings: Settings | None = None,
         *,
         log: Log = log_to_stderr,
         stderr: Any = None,
     ) -> None:
-        self._kit = kit
+        self._kits = kits
         self._listeners = tuple(listeners)
         self._settings = settings = settings or Settings()
         self._log = log
@@ -135,7 +135,7 @@ class HTTPServer:
             for n in range(self._settings.threads)
         ]
         try:
-            self._kit.start()
+            self._kits.start()
             for thread in threads:
                 thread.start()
             self._prepare()
@@ -368,32 +368,33 @@ class HTTPServer:
         self._selector.close()
         self._wake_end.close()
         self._waker.close()
-        self._kit.close()
+        self._kits.close()
 
     def _run_exchanges(self) -> None:
         """Run exchanges, one by one: the life of a worker."""
+        seat = self._kits.seat()
         while (work := self._work.get()) is not None:
             connection, request = work
             verdict = CLOSE
             try:
                 if not self._was_cut:
-                    verdict = self._run_exchange(connection, request)
+                    verdict = self._run_exchange(seat, connection, request)
             finally:
                 self._returned.append((connection, verdict))
                 self._wake()
 
-    def _run_exchange(self, connection: Connection, request: Request) -> str:
-        settings = self._settings
+    def _run_exchange(
+        self, seat: Seat, connection: Connection, request: Request
+    ) -> str:
+        own = self._settings
         exchange = Exchange(
             connection,
             request,
-            read_timeout=settings.read_timeout,
-            write_timeout=settings.write_timeout,
-            drain_timeout=settings.drain_timeout,
+            read_timeout=own.read_timeout,
+            write_timeout=own.write_timeout,
+            drain_timeout=own.drain_timeout,
         )
         connection.exchange = exchange
         if self.stopping:  # read after the exchange is there to be told
             exchange.last()
-        return exchange.run(
-            self._kit, self._stderr, self._log, multithread=settings.threads > 1
-        )
+        return exchange.run(seat, self._stderr, self._log, multithread=own.threads > 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlerkit.gateways import http, listening
+from handlerkit.gateways.kits import Kits
 from handlerkit.kit.describing import describe
 
 if TYPE_CHECKING:
@@ -44,5 +45,5 @@ def run_builtin(kit: Kit, address: str, say: Callable[[str], None]) -> int:
             say(line)
 
     settings = {name: getattr(server, name) for name in _SETTINGS}
-    http.serve(kit, listeners, ready=announce, **settings)
+    http.serve(Kits(kit), listeners, ready=announce, **settings)
     return 0

@@ -11,6 +11,7 @@ import pytest
 
 from handlerkit import SimpleHandler
 from handlerkit.gateways.http import HTTPServer, Settings
+from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import Listener, listen
 
 PATIENCE = 20.0  # seconds, for what must happen; nothing waits this long when it does
@@ -179,7 +180,9 @@ def serve() -> Iterator[Callable[..., Served]]:
         stderr = io.StringIO()
         (listener,) = listen(bind)
         options = Settings(**{"threads": 2, "graceful_timeout": PATIENCE, **settings})
-        server = HTTPServer(kit, [listener], options, log=log.append, stderr=stderr)
+        server = HTTPServer(
+            Kits(kit), [listener], options, log=log.append, stderr=stderr
+        )
         ready = threading.Event()
         thread = threading.Thread(target=server.serve, args=(ready.set,))
         served = Served(server, kit, listener, log, stderr, thread)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from handlerkit.gateways import http
+from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import listen
 
 PATIENCE = 20.0
@@ -97,7 +98,9 @@ def test_serve_returns_on_a_signal_and_gives_the_signals_back(number: int) -> No
     before = signal.getsignal(number)
     kit = Kit()
 
-    http.serve(kit, listen("127.0.0.1:0"), ready=lambda: signal.raise_signal(number))
+    http.serve(
+        Kits(kit), listen("127.0.0.1:0"), ready=lambda: signal.raise_signal(number)
+    )
 
     assert kit.life == ["started", "closed"]
     assert signal.getsignal(number) is before
@@ -118,7 +121,7 @@ def test_a_signal_that_hits_a_worker_stops_the_server_as_well() -> None:
 
     sender = threading.Thread(target=send)
     try:
-        http.serve(Kit(), listen("127.0.0.1:0"), ready=ready)
+        http.serve(Kits(Kit()), listen("127.0.0.1:0"), ready=ready)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         sender.join(PATIENCE)
@@ -134,7 +137,7 @@ def test_serve_in_another_thread_leaves_the_signals_alone() -> None:
 
     def run() -> None:
         with pytest.raises(RuntimeError, match="enough"):
-            http.serve(Kit(), listen("127.0.0.1:0"), ready=ready)
+            http.serve(Kits(Kit()), listen("127.0.0.1:0"), ready=ready)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -147,6 +150,7 @@ PROGRAM = """\
 import os, resource, sys
 from handlerkit import SimpleHandler
 from handlerkit.gateways import http, listening
+from handlerkit.gateways.kits import Kits
 
 class Kit:
     handler = SimpleHandler
@@ -163,7 +167,7 @@ def ready():
     print(listeners[0].url, flush=True)
 
 listeners = listening.listen("127.0.0.1:0")
-http.serve(Kit(), listeners, ready=ready)
+http.serve(Kits(Kit()), listeners, ready=ready)
 """
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from handlerkit.gateways.http import HTTPServer
+from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import listen
 
 PATIENCE = 20.0
@@ -183,7 +184,7 @@ def test_a_plugin_that_does_not_start_frees_the_address(
     port = listener.socket.getsockname()[1]
 
     with pytest.raises(RuntimeError, match="no such plugin"):
-        HTTPServer(Kit(), [listener]).serve()
+        HTTPServer(Kits(Kit()), [listener]).serve()
 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
@@ -193,6 +194,7 @@ PROGRAM = """\
 import sys
 from handlerkit import SimpleHandler
 from handlerkit.gateways import http, listening
+from handlerkit.gateways.kits import Kits
 
 class Kit:
     handler = SimpleHandler
@@ -204,7 +206,7 @@ class Kit:
         yield environ["wsgi.input"].read()
 
 listeners = listening.listen(sys.argv[1])
-http.serve(Kit(), listeners, ready=lambda: print(listeners[0].url, flush=True))
+http.serve(Kits(Kit()), listeners, ready=lambda: print(listeners[0].url, flush=True))
 print("returned", flush=True)
 """
 

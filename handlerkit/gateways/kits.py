@@ -1,0 +1,175 @@
+"""The kit that a server runs, and how another takes its place between exchanges.
+
+A server asks for the kit at the beginning of each exchange, in the seat of the thread
+that runs it, and says when the exchange is over::
+
+    seat = kits.seat()  # once for each thread
+    kit = seat.take()
+    try:
+        kit.handler(…).run(kit.application)
+    finally:
+        seat.leave()
+
+So each exchange has one kit from its beginning to its end, and a kit that was replaced
+is closed after its last exchange. No exchange takes a lock, or waits for a reload: a
+seat is written by its own thread only, and all seats are looked at when a kit has been
+replaced.
+"""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from traceback import format_exc
+from typing import TYPE_CHECKING, Protocol
+
+from handlerkit.errors import HandlerkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_RELOAD, _LEFT, _END = "reload", "left", "end"
+_LAST_LOAD = 5.0  # seconds that a load gets to finish when the server has ended
+
+
+class Kit(Protocol):
+    """What a server needs of a kit."""
+
+    @property
+    def application(self) -> Any:
+        """The WSGI callable."""
+
+    def handler(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the configured handler: stdin, stdout, stderr, environ."""
+
+    def start(self) -> None:
+        """Start the plugins."""
+
+    def close(self) -> None:
+        """Close the plugins."""
+
+
+class Seat:
+    """The place of one thread, which runs one exchange at a time.
+
+    ``kit`` is the kit of the exchange that runs, None between two.
+    """
+
+    __slots__ = ("_kits", "kit")
+
+    def __init__(self, kits: Kits) -> None:
+        self._kits = kits
+        self.kit: Kit | None = None
+
+    def take(self) -> Kit:
+        """Begin an exchange; give its kit."""
+        kits = self._kits
+        while True:
+            kit = self.kit = kits.current
+            # Replaced in between, it may have been closed: nobody saw it in use.
+            if kit is kits.current:
+                return kit
+
+    def leave(self) -> None:
+        """End the exchange."""
+        kit, self.kit = self.kit, None
+        if kit is not self._kits.current:
+            self._kits.tell_left()
+
+
+class Kits:
+    """The current kit, and those before it that still have exchanges.
+
+    Args:
+        kit: the first one; started by `start`.
+        load: is given the current kit, and gives the next one, not started; None
+            where there is nothing to reload from.
+        log: is given what became of a reload, where it failed.
+    """
+
+    def __init__(
+        self,
+        kit: Kit,
+        load: Callable[[Any], Kit] | None = None,
+        *,
+        log: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.current = kit
+        self._load = load
+        self._log = log
+        self._seats: list[Seat] = []
+        self._replaced: list[Kit] = []
+        self._ended = False
+        self._told: SimpleQueue[str] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def seat(self) -> Seat:
+        """Give a new seat."""
+        seat = Seat(self)
+        self._seats.append(seat)
+        return seat
+
+    def start(self) -> None:
+        """Start the kit; from now on, reload when asked to, or if it was before.
+
+        Raises:
+            Exception: the kit does not start.
+        """
+        self.current.start()
+        if self._load is not None:
+            self._thread = threading.Thread(
+                target=self._serve, args=(self._load,), name="reload", daemon=True
+            )
+            self._thread.start()
+
+    def reload(self) -> None:
+        """Ask for a reload, and return at once; from any thread, or signal handler.
+
+        The kit stays where the new one does not load or start. What is asked for
+        while a reload runs is one more reload after it, however often.
+        """
+        self._told.put(_RELOAD)
+
+    def tell_left(self) -> None:
+        """Note that an exchange of a kit that was replaced is over."""
+        self._told.put(_LEFT)
+
+    def close(self) -> None:
+        """Close every kit, after the last exchange of all."""
+        self._ended = True
+        if self._thread is not None:
+            self._told.put(_END)
+            self._thread.join(_LAST_LOAD)
+        for kit in (*self._replaced, self.current):
+            kit.close()
+        self._replaced.clear()
+
+    def _serve(self, load: Callable[[Any], Kit]) -> None:
+        """Reload, and close what was replaced: the life of the thread for it."""
+        while not self._ended:
+            told = {self._told.get()}
+            told.update(self._told.get() for _ in range(self._told.qsize()))
+            if _RELOAD in told and not self._ended:
+                self._reload(load)
+            self._close_left()
+
+    def _reload(self, load: Callable[[Any], Kit]) -> None:
+        try:
+            kit = load(self.current)
+            if self._ended:
+                return
+            kit.start()
+        except HandlerkitError as exc:
+            self._log(f"not reloaded:\n{exc}")
+        except BaseException:  # noqa: BLE001 - whatever comes of foreign code, we serve on
+            self._log(f"not reloaded:\n{format_exc().rstrip()}")
+        else:
+            self._replaced.append(self.current)
+            self.current = kit
+
+    def _close_left(self) -> None:
+        in_use = [seat.kit for seat in self._seats]
+        for kit in [kit for kit in self._replaced if kit not in in_use]:
+            self._replaced.remove(kit)
+            kit.close()
