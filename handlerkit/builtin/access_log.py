@@ -59,6 +59,15 @@ class AccessLog:
         if self._file is not None:
             self._file.close()
 
+    def probe(self) -> None:
+        """See whether this user may write the file, and make none.
+
+        Raises:
+            OSError: it, or its directory, is not there or not writable.
+        """
+        if self._file is not None:
+            self._file.probe()
+
     @hookimpl(trylast=True)
     def setup_environ(self, handler: Handler, environ: dict[str, Any]) -> None:
         """Keep the request as it is before the application may change it."""
@@ -174,6 +183,16 @@ class _File:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+    def probe(self) -> None:
+        path = self.path
+        if os.path.isdir(path):  # noqa: PTH112 - pathlib costs a CGI process its time
+            raise IsADirectoryError(f"{path} is a directory")
+        there = os.path.exists(path)  # noqa: PTH110 - likewise
+        place = path if there else os.path.dirname(path)  # noqa: PTH120 - likewise
+        os.stat(place)  # noqa: PTH116 - likewise
+        if not os.access(place, os.W_OK if there else os.W_OK | os.X_OK):
+            raise PermissionError(f"{place} is not writable")
 
     def write(self, line: bytes) -> None:
         """Append a line.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.kit.assembly import load
-from handlerkit.kit.checking import check as find
 from handlerkit.kit.describing import describe_plugins
 
 if TYPE_CHECKING:
@@ -34,21 +33,10 @@ def cgi(options: Namespace) -> int:
     return run_cgi(options.config)
 
 
-def check(options: Namespace) -> int:
-    """Print every mistake, and every warning."""
-    with redirect_stdout(sys.stderr):
-        warnings = find(options.config, entry=options.entry, loading=options.load)
-    for warning in warnings:
-        print(str(warning).replace("error[", "warning[", 1), file=sys.stderr)
-    print(f"{options.config}: fine")
-    return 0
-
-
 def show(options: Namespace) -> int:
     """Print the configuration in force, as TOML, with where each value is from."""
     kit = _load(options)
-    records = {each.name: each.settings for each in kit.plugins.loaded if each.settings}
-    print(config.effective(kit.document, kit.config, records), end="")
+    print(config.effective(kit.document, kit.config, kit.plugins.records), end="")
     return 0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit import __version__, config
-from handlerkit.cli import commands, explain_proxy, redact
+from handlerkit.cli import check, commands, explain_proxy, redact
 from handlerkit.errors import ConfigError, HandlerkitError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
             "serve the one request of this CGI process",
             "--config shop.toml",
         ),
-        ("check", commands.check, "find every mistake in a file", "--load"),
+        ("check", check.check, "find every mistake in a file", "--probe --strict"),
         ("show", commands.show, "print the configuration in force", "--config a.toml"),
         ("plugins", commands.plugins, "list the plugins of a file", "--json"),
         (
@@ -145,15 +145,7 @@ def _options(name: str, parser: argparse.ArgumentParser) -> None:
             "--bind", metavar="ADDRESS", help="in place of [server] bind"
         )
     if name == "check":
-        parser.add_argument(
-            "--load", action="store_true", help="import the application and plugins too"
-        )
-        parser.add_argument(
-            "--for",
-            dest="entry",
-            choices=("serve", "cgi", "wsgi"),
-            help="the way of running (without it, what serve refuses is a warning)",
-        )
+        check.add_options(parser)
     if name == "explain-proxy":
         explain_proxy.add_options(parser)
     if name == "redact":

@@ -7,6 +7,7 @@ what one plugin is given. Here alone are pydantic and tomli imported.
 from handlerkit.config.addresses import address
 from handlerkit.config.codes import CODES
 from handlerkit.config.crosschecks import check_entry
+from handlerkit.config.lints import lint
 from handlerkit.config.model import AppSettings, Config, PluginEntry
 from handlerkit.config.reading import settings, validate
 from handlerkit.config.record import Record
@@ -26,6 +27,7 @@ __all__ = [
     "check_entry",
     "effective",
     "initial",
+    "lint",
     "read",
     "safe_mode",
     "settings",

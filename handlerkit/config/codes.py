@@ -45,4 +45,15 @@ CODES = {
     "HK412": "more workers than the engine has",
     "HK413": "a handler class that overrides a hook without calling it",
     "HK414": "a setting that lets secrets out",
+    # What a valid file may still get wrong.
+    "HK501": "a plugin whose own means are not in order",
+    "HK502": "proxies to trust that are everybody",
+    "HK503": "a limit of requests that is switched off, at a public address",
+    "HK504": "headers of a proxy that a client can replace, on this engine",
+    "HK505": "a secret in a file that everybody may read",
+    "HK506": "local variables that are shown without redaction",
+    "HK507": "a server whose every environ has the whole process environment",
+    "HK508": "diagnostics at a public address",
+    "HK509": "trusted peers on a unix socket that everybody may connect to",
+    "HK510": "a file or directory of code that everybody may write to",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from handlerkit import config
@@ -13,7 +14,6 @@ from handlerkit.kit.targets import join_path, load_application
 from handlerkit.plan import BARE, compile_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from typing import Any, TypeAlias
     from wsgiref.types import WSGIApplication
@@ -65,13 +65,7 @@ class Kit:
             ConfigError: neither ``[app] target`` nor ``app=`` named one.
         """
         if self._application is None:
-            fault = Fault(
-                "HK401",
-                "there is no application",
-                path=("app", "target"),
-                hint="set target in [app], or give app= to load()",
-            )
-            raise ConfigError(self.document.arrange([fault]))
+            raise ConfigError(self.document.arrange([_no_application()]))
         return self._application
 
     def require_application(self) -> None:
@@ -111,6 +105,15 @@ class Kit:
         self.plugins.close()
 
 
+def _no_application() -> Fault:
+    return Fault(
+        "HK401",
+        "there is no application",
+        path=("app", "target"),
+        hint="set target in [app], or give app= to load()",
+    )
+
+
 def load(
     source: Source, app: WSGIApplication | None = None, *, entry: Entry = "handler"
 ) -> Kit:
@@ -126,6 +129,17 @@ def load(
     Raises:
         ConfigError: with every mistake found.
     """
+    return assemble(source, app, entry=entry, complete=entry != "handler")
+
+
+def assemble(
+    source: Source, app: WSGIApplication | None, *, entry: Entry, complete: bool
+) -> Kit:
+    """Do what `load` does; ``complete``: that there is no application is a mistake.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
     document = config.read(source)
     settings, faults = config.validate(document)
     if settings is None:  # what is sound may hold more mistakes: find them too
@@ -137,8 +151,8 @@ def load(
     plugins, impls, more = load_plugins(document, settings)
     kind, warnings, found = _check(settings, entry)
     faults += more + found
-    if app is None and settings.app.target is not None:
-        app, more = load_application(settings.app.target)
+    if app is None:
+        app, more = _application(document, settings, complete=complete)
         faults += more
     if faults or kind is None:
         raise ConfigError(document.arrange(faults))
@@ -154,6 +168,18 @@ def load(
         plugins=plugins,
         warnings=tuple(document.arrange([*plugins.warnings, *warnings])),
     )
+
+
+def _application(
+    document: config.Document, settings: config.Config, *, complete: bool
+) -> tuple[WSGIApplication | None, list[Fault]]:
+    """Import the application; give it, and the mistakes in what names it."""
+    if settings.app.target is not None:
+        return load_application(settings.app.target)
+    # One that is given, and wrong, has been told of already.
+    table = document.raw.get("app", {})
+    wrong = not isinstance(table, Mapping) or "target" in table
+    return None, [_no_application()] if complete and not wrong else []
 
 
 def _check(

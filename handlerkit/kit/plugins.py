@@ -55,6 +55,12 @@ class Plugins:
         self.warnings: list[Fault] = []
         self._started: list[Loaded] = []
 
+    @property
+    def records(self) -> dict[str, config.Record]:
+        """The settings of each plugin that has any, by its name."""
+        loaded = {each.name: each.settings for each in self.loaded}
+        return {name: record for name, record in loaded.items() if record is not None}
+
     def start(self) -> set[str]:
         """Call each plugin's ``start``, once; give the names of those that failed.
 
@@ -165,16 +171,22 @@ def _load(
 
 
 def probe(plugins: Plugins) -> list[tuple[str, str]]:
-    """Ask each plugin that can to check its own means; give (name, what is wrong)."""
-    wrong = []
+    """Ask each plugin that can to check its own means.
+
+    Gives (name, what is wrong) in the order of the file, "" where nothing is. A
+    plugin is asked before its ``start``; what one raises keeps none from being asked.
+    """
+    told = []
     for loaded in plugins.loaded:
         check = getattr(loaded.plugin, "probe", None)
         if check is None:
             continue
+        wrong = ""
         try:
             check()
         except HandlerkitError as exc:
-            wrong.append((loaded.name, plugins.mask(str(exc))))
-        except Exception as exc:  # noqa: BLE001 - whatever its means raise
-            wrong.append((loaded.name, plugins.mask(_named(exc))))
-    return wrong
+            wrong = plugins.mask(str(exc)) or "it does not say what is wrong"
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever its means raise
+            wrong = plugins.mask(_named(exc))
+        told.append((loaded.name, wrong))
+    return told

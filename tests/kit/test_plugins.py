@@ -459,6 +459,7 @@ def test_a_probe_tells_what_is_wrong_with_a_plugins_means(site):
     )
 
     assert probe(kit.plugins) == [
+        ("Fine", ""),
         ("Refused", "OSError: refused"),
         ("Unsure", "no such address"),
     ]

@@ -27,6 +27,7 @@ HUNDREDS = {
     "HK2": "Keys and values",
     "HK3": "Hooks and plugins",
     "HK4": "The application, the handler class, and the way of running",
+    "HK5": "What a valid file may still get wrong",
 }
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# For the examples that are loaded, which must have an application.
+APP = '[app]\ntarget = "wsgiref.simple_server:demo_app"\n\n'
+
 
 class Explanation(NamedTuple):
     """What is to be said of one code.

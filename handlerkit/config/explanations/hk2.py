@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlerkit.config.explanations.explanation import Explanation
+from handlerkit.config.explanations.explanation import APP, Explanation
 
 _MAIL = """
 from handlerkit import hookimpl
@@ -32,7 +32,7 @@ EXPLANATIONS = {
     "HK202": Explanation(
         cause="A key without a default is not in its table. Of handlerkit's own keys "
         "none is required; plugins may require some of theirs.",
-        example='[plugins.mail]\nuse = "./mail.py:Mail"\n',
+        example=f'{APP}[plugins.mail]\nuse = "./mail.py:Mail"\n',
         beside={"mail.py": _MAIL},
         commands=("handlerkit check --load",),
         mend="Add the key to the table that the caret is under.",

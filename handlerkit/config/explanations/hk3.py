@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from handlerkit.config.explanations.explanation import Explanation
+from handlerkit.config.explanations.explanation import APP, Explanation
 
 _LOADING = ("handlerkit check --load",)
-_MAIL = '[plugins.mail]\nuse = "./mail.py:Mail"\n'
+_MAIL = f'{APP}[plugins.mail]\nuse = "./mail.py:Mail"\n'
 
 EXPLANATIONS = {
     "HK301": Explanation(
@@ -86,7 +86,7 @@ class Mail:
     "HK308": Explanation(
         cause="The plugin has no `Settings`, so it takes no keys beside `use`, "
         "`enabled`, `required` and `on_error`.",
-        example='[plugins.text-log]\nlevel = "debug"\n',
+        example=f'{APP}[plugins.text-log]\nlevel = "debug"\n',
         commands=_LOADING,
         mend="Take the key out. In a plugin of your own, declare it in a class "
         "`Settings`.",
@@ -95,7 +95,7 @@ class Mail:
         cause="There is no plugin of that name, its module does not import, it "
         "refuses its settings, or it implements no hook. Nothing starts without a "
         "plugin that the file names, lest reports go nowhere in silence.",
-        example="[plugins.jsonlog]\n",
+        example=f"{APP}[plugins.jsonlog]\n",
         commands=_LOADING,
         mend="Install or mend what the message names; a plugin of your own needs "
         '`use = "./file.py:Class"` or `use = "package.module:Class"`. With '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlerkit.config.explanations.explanation import Explanation
+from handlerkit.config.explanations.explanation import APP, Explanation
 
 _LOADING = ("handlerkit check --load",)
 _SERVING = ("handlerkit check --for serve",)
@@ -46,7 +46,7 @@ EXPLANATIONS = {
         cause="A class of your own that `[handler]` names, as `class`, "
         "`headers_class` or `wsgi_file_wrapper`, does not import, or cannot do what "
         "is needed of it.",
-        example='[handler]\nclass = "collections:OrderedDict"\n',
+        example=f'{APP}[handler]\nclass = "collections:OrderedDict"\n',
         commands=_LOADING,
         mend="A handler class is a subclass of `handlerkit.BaseHandler`; a class of "
         "headers has what `wsgiref.headers.Headers` has.",

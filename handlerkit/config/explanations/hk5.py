@@ -1,0 +1,95 @@
+"""Explanations: what a valid file may still get wrong."""
+
+from __future__ import annotations
+
+from handlerkit.config.explanations.explanation import APP, Explanation
+
+_JUDGED = "Where you know better, `handlerkit check --allow {}` passes over it."
+
+EXPLANATIONS = {
+    "HK501": Explanation(
+        cause="A plugin was asked to check its own means, a server that it sends to or "
+        "a directory that it writes to, say, and found them wanting. The file is "
+        "valid; `check` ends with 1.",
+        example=f'{APP}[plugins.access-log]\npath = "/no/such/place/access.log"\n',
+        commands=("handlerkit check --probe",),
+        mend="The message is the plugin's. Check as the user, and on the machine, that "
+        "will serve: another one may be let in where that one is not.",
+    ),
+    "HK502": Explanation(
+        cause="Whoever is trusted as a proxy is believed what address, scheme and host "
+        "a request has. With every address trusted, any client makes that up: it "
+        "passes for an internal address, and evades limits by address.",
+        example='[proxies]\ntrusted = ["0.0.0.0/0"]\n',
+        mend="Name the addresses that your proxies connect from; `unix` where they do "
+        "so by a unix socket. " + _JUDGED.format("HK502"),
+    ),
+    "HK503": Explanation(
+        cause="Other machines can connect, and a limit on what one request may hold is "
+        "switched off. One client can fill memory or disk.",
+        example='[server]\nbind = "0.0.0.0:8000"\nmax_body = 0\n',
+        mend="Set the limit above what the application really needs; or bind to this "
+        "machine, where a proxy with limits of its own is in front.",
+    ),
+    "HK504": Explanation(
+        cause="To granian, `X_Forwarded_For` and `X-Forwarded-For` are one key of "
+        "environ, and what a client sends under the first replaces what the proxy "
+        "says under the second. The plugin cannot tell them apart.",
+        example='[server]\nengine = "granian"\n\n'
+        '[proxies]\ntrusted = ["10.0.0.0/8"]\n\n[plugins.proxy-headers]\n',
+        mend="Have the proxy drop names with an underscore: nginx does, unless "
+        "`underscores_in_headers` is on. Once you have seen to it, "
+        "`handlerkit check --allow HK504`; or take another engine: the built-in server "
+        "and gunicorn drop them.",
+    ),
+    "HK505": Explanation(
+        cause="A key of a plugin or an engine is named like a secret, or its model "
+        "says that it is one, or a URL has a password; and every user of this machine "
+        "may read the file that has the value.",
+        example='[plugins.shop]\nuse = "shop:Plugin"\napi_key = "4711-0815"\n',
+        commands=("chmod o+r handlerkit.toml", "handlerkit check"),
+        mend='Take the value from outside: `{ env = "NAME" }`, or '
+        '`{ file = "path" }` with a file that only the server may read. Or take the '
+        "right to read from others: `chmod o-r handlerkit.toml`. A name that only "
+        "sounds like a secret's belongs in `allow_keys` of `[redact]`.",
+    ),
+    "HK506": Explanation(
+        cause="`locals` has each report show local variables: requests, passwords, "
+        "whatever a function holds. Nothing takes secrets out of them where `enabled` "
+        "is false.",
+        example="[redact]\nenabled = false\nlocals = true\n",
+        commands=("handlerkit check --allow HK414",),
+        mend="Leave one of the two out.",
+    ),
+    "HK507": Explanation(
+        cause="Each exchange has the whole process environment in its environ, and "
+        "debug pages, logs and error reporters of applications show environ: secrets "
+        "of the process get to where nobody looks for them.",
+        example='[handler]\nos_environ = "inherit"\n',
+        mend="Name the variables that the application reads from environ: "
+        '`os_environ = ["LANG"]`. What it reads from `os.environ` is there anyway.',
+    ),
+    "HK508": Explanation(
+        cause="A plugin is told to show what is for developers, and other machines can "
+        "connect.",
+        example='[server]\nbind = "0.0.0.0:8000"\n\n'
+        '[plugins.page]\nuse = "shop:Page"\ndebug = true\n',
+        mend="Switch it off, or bind to this machine. " + _JUDGED.format("HK508"),
+    ),
+    "HK509": Explanation(
+        cause="Every user of this machine may connect to the socket, and `trusted` has "
+        "`unix`: each of them can pose as any client.",
+        example='[server]\nbind = "unix:/run/shop/socket"\nunix_mode = "666"\n\n'
+        '[proxies]\ntrusted = ["unix"]\n',
+        mend='Leave `unix_mode` at "660", and put the proxy into the group of the '
+        "socket.",
+    ),
+    "HK510": Explanation(
+        cause="Every user of this machine may change what is run: the configuration, "
+        "which names code, a plugin in a file of its own, or a directory that modules "
+        "are imported from.",
+        example="[server]\n",
+        commands=("chmod o+w handlerkit.toml", "handlerkit check"),
+        mend="`chmod o-w` what the message names.",
+    ),
+}
