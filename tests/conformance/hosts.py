@@ -31,7 +31,7 @@ target = "tests.conformance.app:application"
 path = [{root}]
 
 [server]
-bind = "127.0.0.1:{port}"
+bind = "{bind}"
 
 [plugins.witness]
 use = "tests.conformance.witness:Witness"
@@ -89,14 +89,19 @@ class Host:
         self.logs: dict[str, str] = {}
         self.seen: list[Seen] = []
 
+    def config(self, port: int = 0) -> str:
+        return CONFIG.format(
+            root=json.dumps(str(ROOT)),
+            bind=f"127.0.0.1:{port}",
+            access=json.dumps(str(self.access_file)),
+        )
+
     def prepare(self, port: int = 0) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "file").write_bytes(FILE)
         self.log_file.touch()
         self.trace_file.touch()
-        root = json.dumps(str(ROOT))
-        access = json.dumps(str(self.access_file))
-        self.config_file.write_text(CONFIG.format(root=root, port=port, access=access))
+        self.config_file.write_text(self.config(port))
 
     def start(self) -> None:
         self.prepare()
@@ -191,6 +196,21 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def end(process: subprocess.Popen | None) -> None:
+    """End a server with all its workers."""
+    if process is None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(GONE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    with suppress(ProcessLookupError):  # workers that outlived their master
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 class Server(Host):
     """A server that listens on a port."""
 
@@ -220,7 +240,7 @@ class Server(Host):
                 )
             if self.ready():
                 return
-            self.stop()
+            end(self.process)
         raise RuntimeError(f"{self.name} does not start:\n{self.log()[-4000:]}")
 
     def ready(self) -> bool:
@@ -237,17 +257,7 @@ class Server(Host):
         return False
 
     def stop(self) -> None:
-        if self.process is None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(GONE)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        with suppress(ProcessLookupError):  # workers that outlived their master
-            os.killpg(self.process.pid, signal.SIGKILL)
+        end(self.process)
         self.process = None
 
     def exchange(self, case, seen: Seen) -> None:

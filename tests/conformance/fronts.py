@@ -1,0 +1,274 @@
+"""The hosts behind a front server: nginx, Apache httpd, lighttpd, by FastCGI or SCGI."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from tests.conformance.hosts import STARTED, Server, end
+
+NGINX = """\
+daemon off;
+master_process off;
+pid {run}/nginx.pid;
+error_log {run}/front.log notice;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {run}/body;
+  proxy_temp_path {run}/proxy;
+  fastcgi_temp_path {run}/fastcgi;
+  scgi_temp_path {run}/scgi;
+  uwsgi_temp_path {run}/uwsgi;
+  merge_slashes off;
+  underscores_in_headers on;
+  client_max_body_size 0;
+  upstream app {{ server unix:{socket}; {keepalive} }}
+  server {{
+    listen 127.0.0.1:{port};
+    server_name localhost;
+    location / {{
+{directives}
+    }}
+  }}
+}}
+"""
+
+NGINX_PARAMS = {
+    "SCRIPT_NAME": '""',
+    "PATH_INFO": "$fastcgi_script_name",
+    "QUERY_STRING": "$query_string",
+    "REQUEST_METHOD": "$request_method",
+    "CONTENT_TYPE": "$content_type",
+    "CONTENT_LENGTH": "$content_length",
+    "REQUEST_URI": "$request_uri",
+    "SERVER_PROTOCOL": "$server_protocol",
+    "REQUEST_SCHEME": "$scheme",
+    "HTTPS": "$https if_not_empty",
+    "REMOTE_ADDR": "$remote_addr",
+    "REMOTE_PORT": "$remote_port",
+    "SERVER_ADDR": "$server_addr",
+    "SERVER_PORT": "$server_port",
+    "SERVER_NAME": "$server_name",
+}
+
+APACHE = """\
+ServerRoot "{run}"
+DefaultRuntimeDir "{run}"
+PidFile "{run}/pid"
+ServerName localhost
+Listen 127.0.0.1:{port}
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule proxy_module {modules}/mod_proxy.so
+LoadModule proxy_fcgi_module {modules}/mod_proxy_fcgi.so
+LoadModule proxy_scgi_module {modules}/mod_proxy_scgi.so
+LoadModule setenvif_module {modules}/mod_setenvif.so
+StartServers 1
+ThreadsPerChild 8
+MinSpareThreads 1
+MaxSpareThreads 8
+MaxRequestWorkers 8
+ErrorLog "{run}/front.log"
+AllowEncodedSlashes NoDecode
+{directives}
+"""
+
+LIGHTTPD = """\
+server.modules = ("mod_fastcgi", "mod_scgi")
+server.document-root = "{run}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.errorlog = "{run}/front.log"
+server.upload-dirs = ("{run}")
+server.stream-response-body = 1
+server.stream-request-body = 1
+{directives}
+"""
+
+MODULES = "/usr/lib/apache2/modules"  # where Debian keeps httpd's
+PATHS = ":/usr/local/sbin:/usr/sbin:/sbin"
+HANDLERS = {"FastCGI": "FastCGIHandler", "SCGI": "SCGIHandler"}
+SETTINGS = """
+[handler]
+class = "{handler}"
+
+[server]
+bind = "{bind}"
+threads = 4
+"""
+
+
+def nginx(host: "Fronted") -> str:
+    """Give the configuration of nginx that the how-to page gives."""
+    prefix = host.protocol.lower()
+    params = dict(NGINX_PARAMS)
+    if prefix == "scgi":
+        params["PATH_INFO"] = "$document_uri"
+        params["SCGI"] = "1"
+    lines = [f"{prefix}_pass app;", f"{prefix}_buffering off;"]
+    lines += [f"{prefix}_request_buffering off;", f"{prefix}_read_timeout 20s;"]
+    lines += [f"{prefix}_param {name} {value};" for name, value in params.items()]
+    if host.keep:
+        lines.append("fastcgi_keep_conn on;")
+    return NGINX.format(
+        run=host.directory,
+        port=host.port,
+        socket=host.socket,
+        keepalive="keepalive 4;" if host.keep else "",
+        directives="\n".join(f"      {line}" for line in lines),
+    )
+
+
+def apache(host: "Fronted") -> str:
+    scheme = {"FastCGI": "fcgi", "SCGI": "scgi"}[host.protocol]
+    lines = [f'ProxyPass "/" "unix:{host.socket}|{scheme}://localhost/" flushpackets=on']
+    if scheme == "fcgi":
+        lines += [
+            'ProxyFCGISetEnvIf "true" PATH_INFO "%{reqenv:SCRIPT_NAME}"',
+            'ProxyFCGISetEnvIf "true" SCRIPT_NAME ""',
+        ]
+    return APACHE.format(
+        run=host.directory,
+        port=host.port,
+        modules=MODULES,
+        directives="\n".join(lines),
+    )
+
+
+def lighttpd(host: "Fronted") -> str:
+    module = host.protocol.lower()
+    settings = {
+        "socket": str(host.socket),
+        "check-local": "disable",
+        "fix-root-scriptname": "enable",
+    }
+    if host.spawns:
+        settings["bin-path"] = " ".join(host.backend())
+    pairs = [f'"{key}" => "{value}"' for key, value in settings.items()]
+    if host.spawns:
+        names = ", ".join(f'"{name}" => "{value}"' for name, value in host.environment().items())
+        pairs += ['"max-procs" => 1', f'"bin-environment" => ({names})']
+    directives = f'{module}.server = ("/" => (({", ".join(pairs)})))'
+    return LIGHTTPD.format(run=host.directory, port=host.port, directives=directives)
+
+
+CONFIGS = {"nginx": nginx, "Apache": apache, "lighttpd": lighttpd}
+COMMANDS = {
+    "nginx": ("nginx", "-e", "stderr", "-p", "{run}", "-c", "{config}"),
+    "Apache": ("apache2", "-DFOREGROUND", "-f", "{config}"),
+    "lighttpd": ("lighttpd", "-D", "-f", "{config}"),
+}
+
+
+class Fronted(Server):
+    """A front server, and behind it, on a unix socket, what runs the application."""
+
+    def __init__(self, front, protocol, *, keep=False, spawns=False, ours, directory):
+        name = f"{front} {protocol}"
+        name += " kept" if keep else ""
+        name = name if ours else f"{name} uWSGI"
+        super().__init__(name, front_command, frozenset({"http", "hooks"}), ours=ours,
+                         directory=directory / name.lower().replace(" ", "-"))
+        self.front = front
+        self.protocol = protocol
+        self.keep = keep
+        self.spawns = spawns
+        self.socket = self.directory / "app.sock"
+        self.application: subprocess.Popen | None = None
+
+    def config(self, port=0):
+        bind = "fd:0" if self.spawns else f"unix:{self.socket}"
+        text = super().config(port)
+        return text.replace(
+            f'[server]\nbind = "127.0.0.1:{port}"\n',
+            SETTINGS.format(handler=HANDLERS[self.protocol], bind=bind).lstrip(),
+        )
+
+    def backend(self) -> list[str]:
+        if self.ours:
+            command = [sys.executable, "-m", "handlerkit", "serve"]
+            return [*command, "--config", str(self.config_file)]
+        kind = self.protocol.lower()
+        return [
+            *(sys.executable, "-c", "import pyuwsgi; pyuwsgi.run()"),
+            *(f"--{kind}-socket", str(self.socket), "--chmod-socket=666"),
+            *("--module", "tests.conformance.app:application", "--need-app"),
+            *("--master", "--processes", "1", "--threads", "4", "--die-on-term"),
+        ]
+
+    def prepare(self, port=0):
+        super().prepare(port)
+        (self.directory / "front.log").touch()
+        (self.directory / "front.conf").write_text(CONFIGS[self.front](self))
+
+    def start(self):
+        if not self.spawns and self.application is None:
+            self.start_application()
+        super().start()
+
+    def start_application(self):
+        self.prepare()
+        with self.log_file.open("ab") as log:
+            self.application = subprocess.Popen(
+                self.backend(),
+                cwd=self.directory,
+                env={**self.environment(), "HTTP_X_POSED": "of the process"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + STARTED
+        while not self.socket.exists():
+            if self.application.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} does not start:\n{self.log()}")
+            time.sleep(0.01)
+
+    def stop(self):
+        super().stop()
+        end(self.application)
+        self.application = None
+
+
+def front_command(host: Fronted) -> list[str]:
+    """Give the command of the front server, as somebody whom httpd accepts."""
+    program, *options = COMMANDS[host.front]
+    command = [shutil.which(program, path=os.environ["PATH"] + PATHS) or program]
+    places = {"run": host.directory, "config": host.directory / "front.conf"}
+    command += [option.format(**places) for option in options]
+    return unprivileged(command) if host.front == "Apache" else command
+
+
+def unprivileged(command: list[str]) -> list[str]:
+    """Run a command as nobody in particular: httpd refuses to serve as root.
+
+    It keeps root's leave to open files, so that the interpreter and pytest's own
+    directories may lie where only root can read.
+    """
+    if os.geteuid() != 0:
+        return command
+    leave = "+dac_override"
+    dropped = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    return [*dropped, f"--inh-caps={leave}", f"--ambient-caps={leave}", *command]
+
+
+FRONTS = (
+    ("nginx", "FastCGI", {"keep": False}),
+    ("nginx", "FastCGI", {"keep": True}),
+    ("nginx", "SCGI", {}),
+    ("Apache", "FastCGI", {}),
+    ("Apache", "SCGI", {}),
+    ("lighttpd", "FastCGI", {"spawns": True}),
+    ("lighttpd", "SCGI", {}),
+)
+
+
+def fronted_hosts(directory, *, ours=True) -> list[Fronted]:
+    """Make the hosts behind each front server; nothing is started yet."""
+    found = []
+    for front, protocol, options in FRONTS:
+        more = options if ours else {**options, "spawns": False}
+        found.append(Fronted(front, protocol, **more, ours=ours, directory=directory))
+    return found
