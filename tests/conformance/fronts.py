@@ -1,10 +1,13 @@
-"""The hosts behind a front server: nginx, Apache httpd, lighttpd, by FastCGI or SCGI."""
+"""The hosts behind nginx, Apache httpd and lighttpd, by FastCGI or SCGI."""
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
+
+import pytest
 
 from tests.conformance.hosts import STARTED, Server, end
 
@@ -21,10 +24,11 @@ http {{
   fastcgi_temp_path {run}/fastcgi;
   scgi_temp_path {run}/scgi;
   uwsgi_temp_path {run}/uwsgi;
+  keepalive_timeout 1s;
   merge_slashes off;
   underscores_in_headers on;
   client_max_body_size 0;
-  upstream app {{ server unix:{socket}; {keepalive} }}
+  upstream app {{ server {address}; {keepalive} }}
   server {{
     listen 127.0.0.1:{port};
     server_name localhost;
@@ -65,6 +69,7 @@ LoadModule proxy_module {modules}/mod_proxy.so
 LoadModule proxy_fcgi_module {modules}/mod_proxy_fcgi.so
 LoadModule proxy_scgi_module {modules}/mod_proxy_scgi.so
 LoadModule setenvif_module {modules}/mod_setenvif.so
+KeepAliveTimeout 1
 StartServers 1
 ThreadsPerChild 8
 MinSpareThreads 1
@@ -82,6 +87,7 @@ server.bind = "127.0.0.1"
 server.port = {port}
 server.errorlog = "{run}/front.log"
 server.upload-dirs = ("{run}")
+server.max-keep-alive-idle = 1
 server.stream-response-body = 1
 server.stream-request-body = 1
 {directives}
@@ -115,7 +121,7 @@ def nginx(host: "Fronted") -> str:
     return NGINX.format(
         run=host.directory,
         port=host.port,
-        socket=host.socket,
+        address=host.address,
         keepalive="keepalive 4;" if host.keep else "",
         directives="\n".join(f"      {line}" for line in lines),
     )
@@ -123,7 +129,11 @@ def nginx(host: "Fronted") -> str:
 
 def apache(host: "Fronted") -> str:
     scheme = {"FastCGI": "fcgi", "SCGI": "scgi"}[host.protocol]
-    lines = [f'ProxyPass "/" "unix:{host.socket}|{scheme}://localhost/" flushpackets=on']
+    unix = host.address.startswith("unix:")
+    to = (
+        f"{host.address}|{scheme}://localhost" if unix else f"{scheme}://{host.address}"
+    )
+    lines = [f'ProxyPass "/" "{to}/" flushpackets=on']
     if scheme == "fcgi":
         lines += [
             'ProxyFCGISetEnvIf "true" PATH_INFO "%{reqenv:SCRIPT_NAME}"',
@@ -139,16 +149,20 @@ def apache(host: "Fronted") -> str:
 
 def lighttpd(host: "Fronted") -> str:
     module = host.protocol.lower()
-    settings = {
-        "socket": str(host.socket),
-        "check-local": "disable",
-        "fix-root-scriptname": "enable",
-    }
+    settings = {"check-local": "disable", "fix-root-scriptname": "enable"}
+    if host.address.startswith("unix:"):
+        settings["socket"] = str(host.socket)
+    else:
+        settings["host"], _, port = host.address.partition(":")
     if host.spawns:
         settings["bin-path"] = " ".join(host.backend())
     pairs = [f'"{key}" => "{value}"' for key, value in settings.items()]
+    if "host" in settings:
+        pairs.append(f'"port" => {port}')
     if host.spawns:
-        names = ", ".join(f'"{name}" => "{value}"' for name, value in host.environment().items())
+        names = ", ".join(
+            f'"{name}" => "{value}"' for name, value in host.environment().items()
+        )
         pairs += ['"max-procs" => 1', f'"bin-environment" => ({names})']
     directives = f'{module}.server = ("/" => (({", ".join(pairs)})))'
     return LIGHTTPD.format(run=host.directory, port=host.port, directives=directives)
@@ -169,13 +183,19 @@ class Fronted(Server):
         name = f"{front} {protocol}"
         name += " kept" if keep else ""
         name = name if ours else f"{name} uWSGI"
-        super().__init__(name, front_command, frozenset({"http", "hooks"}), ours=ours,
-                         directory=directory / name.lower().replace(" ", "-"))
+        super().__init__(
+            name,
+            front_command,
+            frozenset({"http", "hooks"}),
+            ours=ours,
+            directory=directory / name.lower().replace(" ", "-"),
+        )
         self.front = front
         self.protocol = protocol
         self.keep = keep
         self.spawns = spawns
         self.socket = self.directory / "app.sock"
+        self.address = f"unix:{self.socket}"
         self.application: subprocess.Popen | None = None
 
     def config(self, port=0):
@@ -226,16 +246,38 @@ class Fronted(Server):
                 raise RuntimeError(f"{self.name} does not start:\n{self.log()}")
             time.sleep(0.01)
 
+    def listening(self) -> bool:
+        """Wait until the front server takes connections."""
+        deadline = time.monotonic() + STARTED
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1):
+                    return True
+            except OSError:
+                time.sleep(0.02)
+        return False
+
     def stop(self):
         super().stop()
         end(self.application)
         self.application = None
 
 
+def find(name: str) -> str:
+    """Find a program of the system: missing, it fails in CI, and skips elsewhere."""
+    found = shutil.which(name, path=os.environ["PATH"] + PATHS)
+    if found is None:
+        message = f"{name} is not installed: its tests prove nothing here"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
 def front_command(host: Fronted) -> list[str]:
     """Give the command of the front server, as somebody whom httpd accepts."""
     program, *options = COMMANDS[host.front]
-    command = [shutil.which(program, path=os.environ["PATH"] + PATHS) or program]
+    command = [find(program)]
     places = {"run": host.directory, "config": host.directory / "front.conf"}
     command += [option.format(**places) for option in options]
     return unprivileged(command) if host.front == "Apache" else command

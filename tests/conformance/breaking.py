@@ -1,0 +1,166 @@
+"""What a client sees when the responder behind a front server breaks off.
+
+The responder is written by hand, byte by byte, without handlerkit: the table is of the
+front servers. handlerkit's gateways use the means that it shows to work.
+"""
+
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+
+from tests.conformance.client import Connection
+from tests.conformance.fronts import Fronted
+
+HEAD = b"Status: 200 OK\r\nContent-Type: text/plain\r\n"
+HEADS = {"no length": HEAD + b"\r\n", "length": HEAD + b"Content-Length: 9\r\n\r\n"}
+INVALID = b"\xff" * 8  # a record of no version of FastCGI
+
+PATIENCE = 20.0  # seconds; the fronts close after one that brings nothing
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of breaking off, and what the client (HTTP/1.1) then sees.
+
+    ``sees`` is "break" or "nothing" (a whole response), for a response without
+    Content-Length and with one. Some fronts leave the client waiting for the rest until
+    the time for keep-alive is over, which is a break, too.
+    """
+
+    front: str
+    protocol: str
+    transport: str
+    means: str
+    sees: tuple[str, str]
+
+
+def rows() -> list[Row]:
+    return [
+        Row(front, protocol, transport, means, sees)
+        for (fronts, protocol, transports, means), sees in _TABLE.items()
+        for front in fronts.split(", ")
+        for transport in transports.split(", ")
+    ]
+
+
+_BREAK = ("break", "break")
+_NOTHING = ("nothing", "nothing")
+_LENGTH = ("nothing", "break")
+_BOTH = "unix, tcp"
+_TABLE = {
+    ("nginx", "FastCGI", _BOTH, "application status 1"): _LENGTH,
+    ("Apache", "FastCGI", _BOTH, "application status 1"): _NOTHING,
+    ("lighttpd", "FastCGI", _BOTH, "application status 1"): _LENGTH,
+    ("nginx", "FastCGI", _BOTH, "close without END_REQUEST"): _LENGTH,
+    ("Apache, lighttpd", "FastCGI", _BOTH, "close without END_REQUEST"): _BREAK,
+    ("nginx", "FastCGI", "unix", "reset"): _LENGTH,
+    ("nginx", "FastCGI", "tcp", "reset"): _BREAK,
+    ("Apache, lighttpd", "FastCGI", _BOTH, "reset"): _BREAK,
+    ("nginx, Apache, lighttpd", "FastCGI", _BOTH, "invalid record"): _BREAK,
+    ("nginx", "SCGI", _BOTH, "close"): _LENGTH,
+    ("Apache", "SCGI", _BOTH, "close"): _NOTHING,
+    ("lighttpd", "SCGI", _BOTH, "close"): _LENGTH,
+    ("nginx, Apache, lighttpd", "SCGI", "tcp", "reset"): _BREAK,
+    ("nginx, Apache, lighttpd", "SCGI", "unix", "close on an unread byte"): _BREAK,
+}
+
+
+class Responder(Fronted):
+    """A front server, and behind it a responder that sends half, and breaks off."""
+
+    def __init__(self, front, protocol, transport, directory):
+        super().__init__(front, protocol, ours=False, directory=directory)
+        self.transport = transport
+        self.seen = threading.Event()
+        self.head = self.means = ""
+        if transport == "unix":
+            self.directory.mkdir(parents=True)
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(self.socket))
+            self.socket.chmod(0o777)
+        else:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.listener.listen()
+
+    def start_application(self):
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(10)
+                if self.protocol == "FastCGI":
+                    self.fastcgi(connection)
+                else:
+                    self.scgi(connection)
+
+    def stop(self):
+        self.listener.close()
+        super().stop()
+
+    def ready(self):
+        return self.listening()
+
+    def ask(self, means, head) -> str:
+        """Give what the client sees of one exchange."""
+        self.means, self.head = means, head
+        self.seen.clear()
+        request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with Connection(self.port, PATIENCE) as connection:
+            connection.send(request)
+            answer = connection.answer(watch=lambda _: self.seen.set())
+        assert answer.body[:4] == b"half", self.name
+        assert connection.ended != "timeout", self.name
+        return "nothing" if answer.complete else "break"
+
+    def fastcgi(self, connection):
+        number = None
+        buffer = b""
+        while number is None:
+            data = connection.recv(65536)
+            if not data:
+                return
+            buffer += data
+            while len(buffer) >= 8:
+                _, kind, at, length, padding = struct.unpack(">BBHHB", buffer[:7])
+                buffer = buffer[8 + length + padding :]
+                number = at if kind == 5 and not length else None
+        connection.sendall(record(6, number, HEADS[self.head] + b"half"))
+        self.seen.wait(10)
+        if self.means == "application status 1":
+            end = struct.pack(">IB3x", 1, 0)
+            connection.sendall(record(6, number, b"") + record(3, number, end))
+        elif self.means == "invalid record":
+            connection.sendall(INVALID)
+        elif self.means == "reset":
+            reset(connection)
+
+    def scgi(self, connection):
+        keeps = self.means == "close on an unread byte"
+        buffer = b""
+        length = None
+        while length is None or len(buffer) < length:
+            buffer = connection.recv(65536, socket.MSG_PEEK)
+            digits, colon, _ = buffer.partition(b":")
+            if colon:
+                length = int(digits) + len(digits) + 2
+        connection.recv(length - keeps)
+        connection.sendall(HEADS[self.head] + b"half")
+        self.seen.wait(10)
+        if self.means == "reset":
+            reset(connection)
+
+
+def record(kind, number, content):
+    return struct.pack(">BBHHBx", 1, kind, number, len(content), 0) + content
+
+
+def reset(connection):
+    linger = struct.pack("ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
