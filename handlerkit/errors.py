@@ -23,6 +23,10 @@ class RequestError(HandlerkitError, ValueError):
         self.status = status
 
 
+class ProtocolError(HandlerkitError, ValueError):
+    """The peer does not speak the protocol; the connection cannot go on."""
+
+
 class ClientDisconnected(HandlerkitError, ConnectionAbortedError):
     """The client went away: an outcome of the exchange, not an error of the app."""
 
