@@ -31,7 +31,6 @@ ALL_OF_A_HANDLER = {
     "handlerkit.handlers.base",
     "handlerkit.handlers.cgi",
     "handlerkit.handlers.environ",
-    "handlerkit.handlers.hosted",
     "handlerkit.handlers.input",
     "handlerkit.handlers.recovery",
     "handlerkit.handlers.response",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from handlerkit.hooks.markers import hookimpl
-from handlerkit.reports.plain import make_report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ class TextLog:
     ) -> None:
         """Write, and flush."""
         if report is None:
+            from handlerkit.reports.plain import make_report  # only where one fails
+
             report = make_report(exc_info, handler.traceback_limit, handler)
         stderr = handler.get_stderr()
         stderr.write(f"{_heading(report)}\n{report.text}")

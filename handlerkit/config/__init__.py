@@ -10,11 +10,11 @@ from handlerkit.config.crosschecks import check_entry
 from handlerkit.config.lints import lint
 from handlerkit.config.model import AppSettings, Config, PluginEntry
 from handlerkit.config.reading import settings, validate
-from handlerkit.config.record import Record
 from handlerkit.config.showing import effective
 from handlerkit.config.sources import Document, read, safe_mode
 from handlerkit.config.template import initial, template
 from handlerkit.config.writing import to_toml
+from handlerkit.settings import Record
 
 __all__ = [
     "CODES",

@@ -13,20 +13,20 @@ from ipaddress import collapse_addresses, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handlerkit.config.record import MASKED, by_key
 from handlerkit.config.references import described
 from handlerkit.config.writing import dotted
 from handlerkit.errors import Fault
 from handlerkit.reports.known import url_password
 from handlerkit.reports.redaction import Redactor
+from handlerkit.settings import MASKED, by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from handlerkit.config.crosschecks import Entry
     from handlerkit.config.model import Config
-    from handlerkit.config.record import Record
     from handlerkit.config.sources import Document, TomlPath
+    from handlerkit.settings import Record
 
 _DIAGNOSTICS = ("debug", "diagnostics", "show_details", "show_traceback")
 # Of gunicorn, 0 means that there is no limit.

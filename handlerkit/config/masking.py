@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from handlerkit.config.record import MASK
+from handlerkit.settings import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

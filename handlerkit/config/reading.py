@@ -12,10 +12,10 @@ from handlerkit.config.faults import from_pydantic
 from handlerkit.config.model import Config, PluginEntry
 from handlerkit.config.names import check_names
 from handlerkit.config.objects import load_object, said
-from handlerkit.config.record import Record
 from handlerkit.config.references import Resolver, fields
 from handlerkit.config.writing import dotted, is_toml
 from handlerkit.errors import Fault
+from handlerkit.settings import Record
 
 if TYPE_CHECKING:
     from handlerkit.config.sources import Document, TomlPath

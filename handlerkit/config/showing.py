@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from handlerkit.config.record import MASK, MASKED, Record, by_key
 from handlerkit.config.references import described, fields
 from handlerkit.config.writing import dotted, is_toml, key_text, value_text
+from handlerkit.settings import MASK, MASKED, Record, by_key
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -13,7 +13,7 @@ from pydantic import (
     model_serializer,
 )
 
-from handlerkit.config.record import MASK, MASKED
+from handlerkit.settings import MASK, MASKED
 
 _T = TypeVar("_T")
 

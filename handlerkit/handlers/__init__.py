@@ -2,14 +2,18 @@
 
 What `wsgiref.handlers` has, with the same names and override points, and what the
 gateways of handlerkit add. A handler knows a plan of plain callables; it knows no
-configuration and no plugin manager.
+configuration and no plugin manager. Each is imported when it is first used.
 """
 
-from handlerkit.handlers.base import BaseHandler
-from handlerkit.handlers.cgi import CGIHandler, IISCGIHandler
-from handlerkit.handlers.environ import read_environ
-from handlerkit.handlers.hosted import HostedHandler
-from handlerkit.handlers.simple import BaseCGIHandler, SimpleHandler
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from handlerkit.handlers.base import BaseHandler
+    from handlerkit.handlers.cgi import CGIHandler, IISCGIHandler
+    from handlerkit.handlers.environ import read_environ
+    from handlerkit.handlers.hosted import HostedHandler
+    from handlerkit.handlers.simple import BaseCGIHandler, SimpleHandler
 
 __all__ = [
     "BaseCGIHandler",
@@ -20,3 +24,22 @@ __all__ = [
     "SimpleHandler",
     "read_environ",
 ]
+
+_HOMES = {
+    "BaseCGIHandler": "simple",
+    "BaseHandler": "base",
+    "CGIHandler": "cgi",
+    "HostedHandler": "hosted",
+    "IISCGIHandler": "cgi",
+    "SimpleHandler": "simple",
+    "read_environ": "environ",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = __import__(f"{__name__}.{_HOMES[name]}", fromlist=[name])
+    value: object = getattr(module, name)
+    globals()[name] = value
+    return value

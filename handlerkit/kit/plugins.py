@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.builtin import BUILTINS
 from handlerkit.errors import ConfigError, Fault, HandlerkitError, PluginError
 from handlerkit.hooks import loading, registry
+from handlerkit.kit.lifecycle import LifeCycle, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,82 +38,28 @@ class Loaded:
         self.found = found
         self.plugin = plugin
         self.entry = entry
+        self.required = entry.required
         self.settings = settings
 
 
-class Plugins:
+class Plugins(LifeCycle):
     """The plugins of a kit, in the order of the file.
 
     ``mask`` takes the secrets of the file out of what plugins raise.
     """
 
+    loaded: list[Loaded]
+
     def __init__(self, mask: Callable[[str], str], *, safe: bool = False) -> None:
-        self.mask = mask
+        super().__init__(mask)
         self.safe = safe
-        self.loaded: list[Loaded] = []
-        self.inactive: dict[str, str] = {}
         self.warnings: list[Fault] = []
-        self._started: list[Loaded] = []
 
     @property
     def records(self) -> dict[str, config.Record]:
         """The settings of each plugin that has any, by its name."""
         loaded = {each.name: each.settings for each in self.loaded}
         return {name: record for name, record in loaded.items() if record is not None}
-
-    def start(self) -> set[str]:
-        """Call each plugin's ``start``, once; give the names of those that failed.
-
-        Raises:
-            PluginError: a required plugin did not start; those before it are closed.
-        """
-        failed: set[str] = set()
-        if self._started:
-            return failed
-        for loaded in list(self.loaded):
-            self._started.append(loaded)
-            start = getattr(loaded.plugin, "start", None)
-            if start is None:
-                continue
-            try:
-                start()
-            except (Exception, SystemExit) as exc:
-                said = self.mask(f"{loaded.found} did not start: {_named(exc)}")
-                if loaded.entry.required:
-                    self.close()
-                    raise PluginError(said) from exc
-                self._take_out(loaded, said)
-                failed.add(loaded.name)
-        return failed
-
-    def _take_out(self, loaded: Loaded, said: str) -> None:
-        self._started.remove(loaded)
-        self.loaded.remove(loaded)
-        self.inactive[loaded.name] = f"failed: {said}"
-        _warn(f"{said}; none of its hooks is called")
-        self._close(loaded)
-
-    def close(self) -> None:
-        """Call each started plugin's ``close``, the last started first."""
-        while self._started:
-            self._close(self._started.pop())
-
-    def _close(self, loaded: Loaded) -> None:
-        close = getattr(loaded.plugin, "close", None)
-        try:
-            if close is not None:
-                close()
-        except (Exception, SystemExit) as exc:  # noqa: BLE001 - the others are to be closed too
-            _warn(self.mask(f"{loaded.found} did not close: {_named(exc)}"))
-
-
-def _named(exc: BaseException) -> str:
-    return f"{type(exc).__name__}: {exc}"
-
-
-def _warn(text: str) -> None:
-    if sys.stderr is not None:
-        sys.stderr.write(f"handlerkit: {text}\n")
 
 
 def load_plugins(
@@ -187,6 +133,6 @@ def probe(plugins: Plugins) -> list[tuple[str, str]]:
         except HandlerkitError as exc:
             wrong = plugins.mask(str(exc)) or "it does not say what is wrong"
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever its means raise
-            wrong = plugins.mask(_named(exc))
+            wrong = plugins.mask(named(exc))
         told.append((loaded.name, wrong))
     return told
