@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit import __version__, config
-from handlerkit.cli import check, commands, explain_proxy, redact
+from handlerkit.cli import check, commands, explain_proxy, redact, schema
 from handlerkit.errors import ConfigError, HandlerkitError
 
 if TYPE_CHECKING:
@@ -114,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
             "--explain error.log",
         ),
         (
+            "schema",
+            schema.schema,
+            "print a JSON Schema of the file, with the plugins that are installed",
+            "--output handlerkit.schema.json",
+        ),
+        (
             "init",
             commands.init,
             "print a commented handlerkit.toml",
@@ -127,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example: handlerkit {name} {example}",
         )
         sub.set_defaults(command=function)
-        if name != "init":
+        if name not in ("init", "schema"):
             sub.add_argument(
                 "-c",
                 "--config",
@@ -150,5 +156,7 @@ def _options(name: str, parser: argparse.ArgumentParser) -> None:
         explain_proxy.add_options(parser)
     if name == "redact":
         redact.add_options(parser)
+    if name == "schema":
+        schema.add_options(parser)
     if name == "plugins":
         parser.add_argument("--json", action="store_true", help="for a machine to read")

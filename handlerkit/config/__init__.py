@@ -9,7 +9,9 @@ from handlerkit.config.codes import CODES
 from handlerkit.config.crosschecks import check_entry
 from handlerkit.config.lints import lint
 from handlerkit.config.model import AppSettings, Config, PluginEntry
-from handlerkit.config.reading import settings, validate
+from handlerkit.config.reading import model_of, settings, validate
+from handlerkit.config.schema import TITLE as SCHEMA_TITLE
+from handlerkit.config.schema import PluginTable, json_schema
 from handlerkit.config.showing import effective
 from handlerkit.config.sources import Document, read, safe_mode
 from handlerkit.config.template import initial, template
@@ -18,16 +20,20 @@ from handlerkit.settings import Record
 
 __all__ = [
     "CODES",
+    "SCHEMA_TITLE",
     "AppSettings",
     "Config",
     "Document",
     "PluginEntry",
+    "PluginTable",
     "Record",
     "address",
     "check_entry",
     "effective",
     "initial",
+    "json_schema",
     "lint",
+    "model_of",
     "read",
     "safe_mode",
     "settings",

@@ -56,4 +56,6 @@ CODES = {
     "HK508": "diagnostics at a public address",
     "HK509": "trusted peers on a unix socket that everybody may connect to",
     "HK510": "a file or directory of code that everybody may write to",
+    # What is made of a configuration.
+    "HK701": "a schema, named for editors, that is not of this environment",
 }

@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     WrapSerializer,
 )
 
@@ -45,16 +46,45 @@ def _thaw(value: Any) -> Any:
 _AS_DICT = WrapSerializer(lambda table, dump: dump(_thaw(table)))
 
 
+def _text(pattern: str) -> WithJsonSchema:
+    """Give an editor the coarse form of a text; a check of `grammar` is exact.
+
+    Editors have regular expressions of many makes: no lookaround, no odd escapes.
+    """
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_OBJECT = r"^[^:\s]+:[^:\s]+$"
+_CLASS = {
+    "anyOf": [
+        {"type": "string", "enum": ["auto", *grammar.CLASSES]},
+        {"type": "string", "pattern": _OBJECT},
+    ]
+}
+
 Directory = Annotated[str, AfterValidator(grammar.check_directory)]
-Target = Annotated[str, AfterValidator(grammar.check_target)]
-Object = Annotated[str, AfterValidator(grammar.check_object)]
+Target = Annotated[str, AfterValidator(grammar.check_target), _text(_OBJECT)]
+Object = Annotated[str, AfterValidator(grammar.check_object), _text(_OBJECT)]
+Class = Annotated[str, AfterValidator(grammar.check_class), WithJsonSchema(_CLASS)]
+Bind = Annotated[
+    str,
+    AfterValidator(grammar.check_bind),
+    _text(r"^(systemd|unix:[\s\S]+|fd:[0-9]+|([^\s:/]+:|\[[^\s\]]+\]:)?[0-9]+)$"),
+]
+Mode = Annotated[str, AfterValidator(grammar.check_mode), _text("^[0-7]{3,4}$")]
 Header = Annotated[
     tuple[str, str],
     Field(strict=False),
     BeforeValidator(grammar.check_pair),
     AfterValidator(grammar.check_header),
 ]
-Variable = Annotated[str, AfterValidator(grammar.check_variable)]
+Variable = Annotated[
+    str,
+    AfterValidator(grammar.check_variable),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^[^=]+$", "not": {"pattern": "^HTTP_"}}
+    ),
+]
 Software = Annotated[str, AfterValidator(grammar.check_software)]
 Trusted = Annotated[str, AfterValidator(grammar.check_trusted)]
 EngineValue = Annotated[Any, BeforeValidator(grammar.check_engine_value)]
@@ -80,7 +110,7 @@ class AppSettings(Table):
 class HandlerSettings(Table):
     """The handler class and its attributes; one left out stays as the class has it."""
 
-    class_: Annotated[str, AfterValidator(grammar.check_class)] = Field(
+    class_: Class = Field(
         default="auto",
         validation_alias="class",
         serialization_alias="class",
@@ -201,7 +231,7 @@ class HandlerSettings(Table):
 class ServerSettings(Table):
     """Where and by whom HTTP is served; limits are of the built-in server."""
 
-    bind: Annotated[str, AfterValidator(grammar.check_bind)] = Field(
+    bind: Bind = Field(
         default="127.0.0.1:8000",
         description='Where to listen: "host:port", "[::1]:port", "unix:/path", '
         '"fd:3", or "systemd".',
@@ -220,7 +250,7 @@ class ServerSettings(Table):
     threads: int = Field(
         default=8, ge=1, le=10_000, description="Threads of each process."
     )
-    unix_mode: Annotated[str, AfterValidator(grammar.check_mode)] = Field(
+    unix_mode: Mode = Field(
         default="660", description="Permissions of a unix socket, in octal."
     )
     backlog: int = Field(

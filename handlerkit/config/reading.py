@@ -65,9 +65,10 @@ def settings(
     path: TomlPath = ("plugins", name)
     if model is None:
         return _without(document, data, path)
-    found, fault = _model(model, path)
-    if found is None:
-        return None, document.arrange([fault] if fault else [])
+    try:
+        found = model_of(model)
+    except ValueError as exc:
+        return None, document.arrange([Fault("HK304", str(exc), path=path)])
     resolver = Resolver(document)
     data = resolver.table(data, found, path)
     faults = resolver.faults
@@ -87,21 +88,21 @@ def _without(
     return (None if faults else Record({})), document.arrange(faults)
 
 
-def _model(
-    model: type | str, path: TomlPath
-) -> tuple[type[BaseModel] | None, Fault | None]:
-    if isinstance(model, str):
+def model_of(reference: type | str) -> type[BaseModel]:
+    """Give a plugin's ``Settings``: a model, or where to import one from.
+
+    Raises:
+        ValueError: it cannot be imported, or is no pydantic model.
+    """
+    found: object = reference
+    if isinstance(reference, str):
         try:
-            found = load_object(model)
-        except Exception as exc:  # noqa: BLE001 - a module may raise anything
-            text = f'"{model}" cannot be imported: {said(exc)}'
-            return None, Fault("HK304", text, path=path)
-    else:
-        found = model
+            found = load_object(reference)
+        except Exception as exc:
+            raise ValueError(f'"{reference}" cannot be imported: {said(exc)}') from exc
     if isinstance(found, type) and issubclass(found, BaseModel):
-        return found, None
-    text = f"its Settings must be a pydantic model, not {found!r}"
-    return None, Fault("HK304", text, path=path)
+        return found
+    raise ValueError(f"its Settings must be a pydantic model, not {found!r}")
 
 
 def _validated(model: type[BaseModel], data: Mapping[str, Any]) -> BaseModel:

@@ -87,6 +87,13 @@ def find(use: str, *, base: Path, builtins: Mapping[str, str]) -> Found:
     return _from_entry_point(use, builtins)
 
 
+def installed() -> list[str]:
+    """Give the names of all entry points; a scan of everything that is installed."""
+    from importlib.metadata import entry_points
+
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
 def make(found: Found, settings: object = None, *, proxies: Sequence[str] = ()) -> Any:
     """Make a plugin: an instance of its class, or the module as it is.
 
@@ -164,8 +171,7 @@ def _from_entry_point(use: str, builtins: Iterable[str]) -> Found:
         )
     for entry in entries:
         return _from_reference(use, entry.value, *_distribution(entry))
-    installed = [entry.name for entry in entry_points(group=GROUP)]
-    raise _unknown(use, [*builtins, *installed])
+    raise _unknown(use, [*builtins, *installed()])
 
 
 def _distribution(entry: EntryPoint) -> tuple[str, str]:

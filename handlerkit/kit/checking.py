@@ -10,6 +10,7 @@ from handlerkit.kit.assembly import assemble, check_engines
 from handlerkit.kit.classes import handler_class
 from handlerkit.kit.describing import review
 from handlerkit.kit.plugins import probe
+from handlerkit.kit.schemas import check_named_schema
 
 if TYPE_CHECKING:
     from handlerkit.config.crosschecks import Entry
@@ -51,6 +52,7 @@ def check(
     if loading or probing:
         kit = assemble(source, None, entry=entry or "handler", complete=True)
         document, settings, warnings = kit.document, kit.config, review(kit)
+        warnings += document.arrange(check_named_schema(document))
     else:
         document, settings, warnings = _unloaded(source, entry or "handler")
     records = {} if kit is None else kit.plugins.records

@@ -28,6 +28,7 @@ HUNDREDS = {
     "HK3": "Hooks and plugins",
     "HK4": "The application, the handler class, and the way of running",
     "HK5": "What a valid file may still get wrong",
+    "HK7": "What is made of a configuration",
 }
 
 
@@ -46,7 +47,7 @@ def explain(code: str) -> list[str]:
     lines = [f"{CODES[code][0].upper()}{CODES[code][1:]}.", ""]
     lines += [*_wrapped(told.cause), ""]
     for name, text in told.files.items():
-        kind = "toml" if name.endswith(".toml") else "python"
+        kind = {"py": "python"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
         lines += [f"`{name}`:", "", f"```{kind}", *text.strip("\n").splitlines()]
         lines += ["```", ""]
     lines += ["```console", *(f"$ {line}" for line in told.commands), "```", ""]
