@@ -5,6 +5,7 @@ what one plugin is given. Here alone are pydantic and tomli imported.
 """
 
 from handlerkit.config.addresses import address
+from handlerkit.config.changes import Written, restarts
 from handlerkit.config.codes import CODES
 from handlerkit.config.crosschecks import check_entry
 from handlerkit.config.lints import lint
@@ -27,6 +28,7 @@ __all__ = [
     "PluginEntry",
     "PluginTable",
     "Record",
+    "Written",
     "address",
     "check_entry",
     "effective",
@@ -35,6 +37,7 @@ __all__ = [
     "lint",
     "model_of",
     "read",
+    "restarts",
     "safe_mode",
     "settings",
     "template",

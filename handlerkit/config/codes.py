@@ -56,6 +56,10 @@ CODES = {
     "HK508": "diagnostics at a public address",
     "HK509": "trusted peers on a unix socket that everybody may connect to",
     "HK510": "a file or directory of code that everybody may write to",
+    # What a reload cannot change.
+    "HK521": "code that has changed since it was imported",
+    "HK522": "a key of [app] that has changed since the start",
+    "HK523": "a key of [server] that has changed since the start",
     # What is made of a configuration.
     "HK701": "a schema, named for editors, that is not of this environment",
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from handlerkit.gateways.kits import Kits
     from handlerkit.gateways.listening import Listener
 
-__all__ = ["HTTPServer", "Settings", "serve"]
+__all__ = ["HTTPServer", "Settings", "log_to_stderr", "serve"]
 
 
 def serve(

@@ -342,15 +342,15 @@ class HTTPServer:
         for connection in self._open:
             if connection.exchange is not None:
                 connection.exchange.last()
+        self._kits.settle()
         self._accept_or_not()
         close_all(self._listeners)
         self._listeners = ()
         for connection in (*self._waiting.all("head"), *self._waiting.all("request")):
             if not connection.parser.begun:
                 self._close(connection)
-        now = monotonic()
         for connection in self._waiting.all("farewell"):
-            self._waiting.add(connection, "parting", now)
+            self._waiting.add(connection, "parting", monotonic())
 
     def _clear_up(self, threads: list[threading.Thread]) -> None:
         running = sum(connection.exchange is not None for connection in self._open)

@@ -85,7 +85,7 @@ class Kits:
         kit: the first one; started by `start`.
         load: is given the current kit, and gives the next one, not started; None
             where there is nothing to reload from.
-        log: is given what became of a reload, where it failed.
+        log: is given what became of each reload.
     """
 
     def __init__(
@@ -135,11 +135,15 @@ class Kits:
         """Note that an exchange of a kit that was replaced is over."""
         self._told.put(_LEFT)
 
+    def settle(self) -> None:
+        """Reload no more: the server is about to end."""
+        self._ended = True
+        self._told.put(_END)
+
     def close(self) -> None:
         """Close every kit, after the last exchange of all."""
-        self._ended = True
+        self.settle()
         if self._thread is not None:
-            self._told.put(_END)
             self._thread.join(_LAST_LOAD)
         for kit in (*self._replaced, self.current):
             kit.close()
@@ -167,6 +171,7 @@ class Kits:
         else:
             self._replaced.append(self.current)
             self.current = kit
+            self._log(f"reloaded: {kit}")
 
     def _close_left(self) -> None:
         in_use = [seat.kit for seat in self._seats]

@@ -83,6 +83,10 @@ class BaseHandler(Response):
 
     wsgi_file_wrapper: Callable[..., Any] | None = FileWrapper
 
+    # Which configuration of this process it has: 0 for none, 1 for the first, one more
+    # with each reload.
+    kit_generation = 0
+
     # Whether this class leaves every step as it is written in this package.
     _straight = True
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
         Any attribute of the `handlerkit.handlers` class is there too; these hold for
         each of them. ``environ`` is None or half filled when the error came early.
+        ``kit_generation`` is 1 for the configuration that the process started with,
+        and one more with each reload.
         """
 
         environ: dict[str, Any]
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         error_status: str
         error_headers: list[tuple[str, str]]
         traceback_limit: int | None
+        kit_generation: int
 
         def get_stderr(self) -> Any:
             """Give the stream that is ``wsgi.errors``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from handlerkit import config
 from handlerkit.errors import ConfigError, Fault
@@ -14,6 +14,7 @@ from handlerkit.kit.targets import join_path, load_application
 from handlerkit.plan import BARE, compile_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
     from typing import Any, TypeAlias
     from wsgiref.types import WSGIApplication
@@ -30,7 +31,8 @@ class Kit:
 
     ``application`` is the WSGI callable, ``handler_class`` the class whose
     instances run it, ``plan`` its hooks, ``plugins`` in the order of the file,
-    ``config`` the validated configuration, ``warnings`` what `check` would say.
+    ``config`` the validated configuration, ``warnings`` what `check` would say,
+    ``entry`` the way of running. ``generation`` is 1, and one more with each reload.
     """
 
     def __init__(  # noqa: PLR0913 - a record, its one maker names the fields
@@ -44,6 +46,8 @@ class Kit:
         plan: Plan,
         plugins: Plugins,
         warnings: tuple[Fault, ...],
+        entry: Entry,
+        generation: int,
     ) -> None:
         self.config = config
         self.document = document
@@ -52,10 +56,17 @@ class Kit:
         self.plan = plan
         self.plugins = plugins
         self.warnings = warnings
+        self.entry = entry
+        self.generation = generation
         self._own = own
+        handler_class.kit_generation = generation
         if not own:
             # An exchange makes a handler: it is to cost no more than its class.
             self.handler = handler_class  # type: ignore[method-assign]
+
+    def __str__(self) -> str:
+        file = self.document.file or "the configuration"
+        return f"{file}, generation {self.generation}"
 
     @property
     def application(self) -> WSGIApplication:
@@ -132,24 +143,66 @@ def load(
     return assemble(source, app, entry=entry, complete=entry != "handler")
 
 
-def assemble(
-    source: Source, app: WSGIApplication | None, *, entry: Entry, complete: bool
-) -> Kit:
-    """Do what `load` does; ``complete``: that there is no application is a mistake.
+class Running(NamedTuple):
+    """What a reload goes on from: a kit, and what its process started with.
+
+    ``given`` are the paths of keys that do not count, because the process was told
+    their values otherwise.
+    """
+
+    kit: Kit
+    started: config.Written
+    given: Collection[tuple[str, ...]] = ()
+
+
+def reload(source: Source, running: Running) -> Kit:
+    """Read a configuration again, for a kit to take the place of one that runs.
+
+    It has the same application and ``[server]``, and plugins, not started, that are
+    new, made from the code that is imported already. Its warnings say, too, what the
+    file has that takes a restart.
 
     Raises:
         ConfigError: with every mistake found.
     """
-    document = config.read(source)
-    settings, faults = config.validate(document)
-    if settings is None:  # what is sound may hold more mistakes: find them too
-        settings, _ = config.validate(document.without(faults))
-    if settings is None:
-        raise ConfigError(faults)
-    if document.file or app is None or "path" in settings.app.model_fields_set:
+    kit = running.kit
+    return assemble(
+        source, kit.application, entry=kit.entry, complete=True, running=running
+    )
+
+
+def assemble(
+    source: Source,
+    app: WSGIApplication | None,
+    *,
+    entry: Entry,
+    complete: bool,
+    running: Running | None = None,
+) -> Kit:
+    """Do what `load` does, or `reload` where something is ``running``.
+
+    Args:
+        source: as for `load`.
+        app: as for `load`.
+        entry: as for `load`.
+        complete: that there is no application is a mistake.
+        running: what the kit is to take the place of.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
+    document, settings, faults = _read(source)
+    in_file = document.file or app is None or "path" in settings.app.model_fields_set
+    if running is None and in_file:
         join_path(document, settings.app)
-    plugins, impls, more = load_plugins(document, settings)
+    before = None if running is None else running.kit.plugins
+    plugins, impls, more = load_plugins(document, settings, before)
     kind, warnings, found = _check(settings, entry)
+    if running is not None and not found:  # fine after a restart: is it without one?
+        now = config.Written(document, settings)
+        settings = settings.model_copy(update={"server": running.kit.config.server})
+        kind, warnings, found = _check(settings, entry)
+        warnings += config.restarts(running.started, now, but=running.given)
     faults += more + found
     if app is None:
         app, more = _application(document, settings, complete=complete)
@@ -167,7 +220,19 @@ def assemble(
         plan=plan,
         plugins=plugins,
         warnings=tuple(document.arrange([*plugins.warnings, *warnings])),
+        entry=entry,
+        generation=1 if running is None else running.kit.generation + 1,
     )
+
+
+def _read(source: Source) -> tuple[config.Document, config.Config, list[Fault]]:
+    document = config.read(source)
+    settings, faults = config.validate(document)
+    if settings is None:  # what is sound may hold more mistakes: find them too
+        settings, _ = config.validate(document.without(faults))
+    if settings is None:
+        raise ConfigError(faults)
+    return document, settings, faults
 
 
 def _application(

@@ -25,7 +25,7 @@ def describe(kit: Kit, address: str) -> list[str]:
     lines += [f"plugin    {_told(row)}" for row in describe_plugins(kit)]
     if kit.plugins.safe:
         lines.append("plugin    none: HANDLERKIT_SAFE is set")
-    lines += [f"warning   {_warning(fault)}" for fault in review(kit)]
+    lines += [f"warning   {warning(fault)}" for fault in review(kit)]
     return lines
 
 
@@ -88,5 +88,6 @@ def review(kit: Kit) -> list[Fault]:
     return [*kit.warnings, *kit.document.arrange(taken_off)]
 
 
-def _warning(fault: Fault) -> str:
+def warning(fault: Fault) -> str:
+    """Give a fault as the warning that it is."""
     return str(fault).replace("error[", "warning[", 1)

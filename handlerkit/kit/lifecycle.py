@@ -24,12 +24,21 @@ if TYPE_CHECKING:
 
 
 class LifeCycle:
-    """Starts and closes plugins; ``inactive`` says of each that is not called, why."""
+    """Starts and closes plugins; ``inactive`` says of each that is not called, why.
+
+    ``mask`` takes the secrets of the file out of what plugins raise. A plugin that the
+    kit ``before`` has, too, as there is only one of a module, is started by the first
+    and closed by the last of those that have it.
+    """
 
     loaded: Sequence[Living]
 
-    def __init__(self, mask: Callable[[str], str]) -> None:
+    def __init__(
+        self, mask: Callable[[str], str], before: LifeCycle | None = None
+    ) -> None:
         self.mask = mask
+        # By identity, in how many kits a plugin is started: one dict for all in a row.
+        self.holders: dict[int, int] = {} if before is None else before.holders
         self.loaded = []
         self.inactive: dict[str, str] = {}
         self._started: list[Living] = []
@@ -45,8 +54,10 @@ class LifeCycle:
             return failed
         for loaded in list(self.loaded):
             self._started.append(loaded)
+            holders = self.holders.get(id(loaded.plugin), 0)
+            self.holders[id(loaded.plugin)] = holders + 1
             start = getattr(loaded.plugin, "start", None)
-            if start is None:
+            if start is None or holders:
                 continue
             try:
                 start()
@@ -72,6 +83,10 @@ class LifeCycle:
             self._close(self._started.pop())
 
     def _close(self, loaded: Living) -> None:
+        holders = self.holders.pop(id(loaded.plugin)) - 1
+        if holders:
+            self.holders[id(loaded.plugin)] = holders
+            return
         close = getattr(loaded.plugin, "close", None)
         try:
             if close is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import isclass
 from typing import TYPE_CHECKING
 
 from handlerkit import config
@@ -45,14 +46,22 @@ class Loaded:
 class Plugins(LifeCycle):
     """The plugins of a kit, in the order of the file.
 
-    ``mask`` takes the secrets of the file out of what plugins raise.
+    ``before`` are those of the kit that this one is to replace: what was found for it
+    is not looked for again.
     """
 
     loaded: list[Loaded]
 
-    def __init__(self, mask: Callable[[str], str], *, safe: bool = False) -> None:
-        super().__init__(mask)
+    def __init__(
+        self,
+        mask: Callable[[str], str],
+        *,
+        safe: bool = False,
+        before: Plugins | None = None,
+    ) -> None:
+        super().__init__(mask, before)
         self.safe = safe
+        self._known = {} if before is None else before.found()
         self.warnings: list[Fault] = []
 
     @property
@@ -61,12 +70,28 @@ class Plugins(LifeCycle):
         loaded = {each.name: each.settings for each in self.loaded}
         return {name: record for name, record in loaded.items() if record is not None}
 
+    def found(self) -> dict[tuple[str, str], loading.Found]:
+        """Give what was found, by the plugin's name and by what it uses."""
+        return {(each.name, each.found.use): each.found for each in self.loaded}
+
+    def known(self, name: str, use: str) -> loading.Found | None:
+        """Give what the kit before has found for a plugin, if it did."""
+        classes = (
+            each
+            for (_, used), each in self._known.items()
+            if used == use and isclass(each.factory)
+        )
+        return self._known.get((name, use)) or next(classes, None)
+
 
 def load_plugins(
-    document: Document, settings: Config
+    document: Document, settings: Config, before: Plugins | None = None
 ) -> tuple[Plugins, list[Impl], list[Fault]]:
-    """Load what ``[plugins]`` names; give the plugins, their hooks, all mistakes."""
-    plugins = Plugins(document.mask, safe=config.safe_mode())
+    """Load what ``[plugins]`` names; give the plugins, their hooks, all mistakes.
+
+    With those of the kit ``before``, from the code that was imported for it.
+    """
+    plugins = Plugins(document.mask, safe=config.safe_mode(), before=before)
     if plugins.safe:
         return plugins, [], []
     faults: list[Fault] = []
@@ -99,8 +124,11 @@ def _load(
 ) -> list[Fault]:
     name, entry = named
     path = ("plugins", name)
+    use = entry.use or name
     try:
-        found = loading.find(entry.use or name, base=document.base, builtins=BUILTINS)
+        found = plugins.known(name, use)
+        if found is None:
+            found = loading.find(use, base=document.base, builtins=BUILTINS)
         record, faults = config.settings(document, name, found.settings)
         if faults:
             return faults

@@ -53,11 +53,12 @@ def serve(
             source, app, entry="serve"
         )  # raises with the mistakes of all the rest, too
         raise ConfigError(faults)
-    address = settings.server.bind if bind is None else config.address(bind)
+    given = None if bind is None else config.address(bind)
     say = announce or _say_nothing
     server = settings.server
     if server.engine == "builtin":
-        return run_builtin(load(source, app, entry="serve"), address, say)
+        return run_builtin(source, app, given, say)
+    address = given or server.bind
     # The application is imported in children only: workers are forked off this
     # process, and could not reload what it had imported.
     faults = engines.check_engine(server.engine, address)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from handlerkit.config.codes import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from handlerkit.config.explanations.explanation import Explanation
 
@@ -46,14 +46,25 @@ def explain(code: str) -> list[str]:
     told = explanations()[code]
     lines = [f"{CODES[code][0].upper()}{CODES[code][1:]}.", ""]
     lines += [*_wrapped(told.cause), ""]
-    for name, text in told.files.items():
-        kind = {"py": "python"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
-        lines += [f"`{name}`:", "", f"```{kind}", *text.strip("\n").splitlines()]
-        lines += ["```", ""]
-    lines += ["```console", *(f"$ {line}" for line in told.commands), "```", ""]
+    lines += [*_shown(told.files), *_console(told.commands)]
+    if told.then:
+        lines += ["and, changed while it serves,", "", *_shown(told.then)]
+        lines += _console(("kill -HUP PID",))
     if told.without:
         lines += [f"(where {told.without} is not installed)", ""]
     return [*lines, *_wrapped(told.mend)]
+
+
+def _shown(files: Mapping[str, str]) -> Iterator[str]:
+    for name, text in files.items():
+        ending = name.rpartition(".")[2]
+        kind = {"py": "python"}.get(ending, ending)
+        yield from (f"`{name}`:", "", f"```{kind}", *text.strip("\n").splitlines())
+        yield from ("```", "")
+
+
+def _console(commands: Iterable[str]) -> list[str]:
+    return ["```console", *(f"$ {line}" for line in commands), "```", ""]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -21,6 +21,8 @@ class Explanation(NamedTuple):
         commands: lines of a shell that print the code, with the files in place.
         beside: other files of the example, by name.
         without: a module that must not be there for the example to be so.
+        then: files, by name, as they are when SIGHUP comes; the commands serve, and
+            the code is told then.
     """
 
     cause: str
@@ -29,6 +31,7 @@ class Explanation(NamedTuple):
     commands: tuple[str, ...] = ("handlerkit check",)
     beside: Mapping[str, str] = {}
     without: str = ""
+    then: Mapping[str, str] = {}
 
     @property
     def files(self) -> dict[str, str]:

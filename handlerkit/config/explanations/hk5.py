@@ -6,6 +6,14 @@ from handlerkit.config.explanations.explanation import APP, Explanation
 
 _JUDGED = "Where you know better, `handlerkit check --allow {}` passes over it."
 
+_SERVE = ("handlerkit serve",)
+_SERVED = '[app]\ntarget = "shop:application"\n'
+_SHOP = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"old"]
+"""
+
 EXPLANATIONS = {
     "HK501": Explanation(
         cause="A plugin was asked to check its own means, a server that it sends to or "
@@ -91,5 +99,36 @@ EXPLANATIONS = {
         example="[server]\n",
         commands=("chmod o+w handlerkit.toml", "handlerkit check"),
         mend="`chmod o-w` what the message names.",
+    ),
+    "HK521": Explanation(
+        cause="On SIGHUP a server reads its configuration anew and makes plugins anew, "
+        "from the code that it has imported. Files of that code, of the application, "
+        "a plugin or a class, are not as they were: what runs is the old code.",
+        example=_SERVED,
+        beside={"shop.py": _SHOP},
+        commands=_SERVE,
+        then={"shop.py": _SHOP.replace("old", "new")},
+        mend="Restart the server when the new code is to run: `systemctl restart`. It "
+        "is a warning only: everything else of the reload is in force.",
+    ),
+    "HK522": Explanation(
+        cause="The application is imported once, when the server starts, and so is its "
+        "path. The file names another now.",
+        example=_SERVED,
+        beside={"shop.py": _SHOP},
+        commands=_SERVE,
+        then={"handlerkit.toml": _SERVED.replace("application", "other")},
+        mend="Restart the server. It is a warning only: the application goes on, with "
+        "everything else of the reload.",
+    ),
+    "HK523": Explanation(
+        cause="Sockets, threads, limits and engine are set up once, when the server "
+        "starts. The file has another value now.",
+        example=_SERVED,
+        beside={"shop.py": _SHOP},
+        commands=_SERVE,
+        then={"handlerkit.toml": f"{_SERVED}\n[server]\nthreads = 16\n"},
+        mend="Restart the server. It is a warning only: the server goes on as it is, "
+        "with everything else of the reload.",
     ),
 }
