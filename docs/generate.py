@@ -255,10 +255,14 @@ def errors_page() -> Iterator[str]:
     """Describe every code, and every exception."""
     yield from ("# Errors", "", NOTE, "", "## Codes of a configuration", "")
     yield from (
-        "All mistakes of a configuration are told at once, each as",
-        "`file: key: error[CODE]: what is wrong: how to mend it`. A code keeps its",
+        "All mistakes of a configuration are told at once, in the file's order, as",
+        "`file:line:column: error[CODE]: what is wrong: how to mend it`, with the line",
+        "and carets under the key or value. Columns count characters, from 1; a secret",
+        "in the line is shown as `***`. A code keeps its",
         "meaning in every version; [error codes](error-codes.md) has cause, example",
-        "and mend of each. `handlerkit check` also gives warnings, in the same form.",
+        "and mend of each, as `handlerkit explain CODE`. `handlerkit check` also gives",
+        "warnings, in the same form; its `--format json` is for programs, and",
+        "`--format github` annotates a pull request.",
     )
     for prefix, title in HUNDREDS.items():
         yield from ("", f"### {title}", "", "| code | meaning |", "|---|---|")

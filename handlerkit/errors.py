@@ -4,7 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from handlerkit.carets import Source
 
 
 class HandlerkitError(Exception):
@@ -48,12 +50,17 @@ class Fault:
 
     ``file`` is the path as the user gave it, ``path`` the TOML path of the key
     (``("handler", "traceback_limit")``), ``on`` says whether the key or the value
-    is at fault, ``code`` is stable (``HK203``).
+    is at fault, ``code`` is stable (``HK203``). ``also`` are other places that it is
+    about, each a path, an ``on`` and a label, ``source`` the text of the file.
+    ``span`` is set where there is no path; ``severity`` is ``error`` or ``warning``.
     """
 
-    __slots__ = ("code", "file", "hint", "message", "on", "path")
+    __slots__ = (
+        *("also", "code", "file", "hint", "message", "on", "path"),
+        *("severity", "source", "span"),
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a record, every caller names its fields
         self,
         code: str,
         message: str,
@@ -62,6 +69,9 @@ class Fault:
         file: str = "",
         hint: str = "",
         on: str = "value",
+        also: Iterable[tuple[tuple[str | int, ...], str, str]] = (),
+        source: Source | None = None,
+        span: tuple[int, int] | None = None,
     ) -> None:
         self.code = code
         self.message = message
@@ -69,27 +79,48 @@ class Fault:
         self.file = file
         self.hint = hint
         self.on = on
+        self.also = tuple(also)
+        self.source = source
+        self.span = span
+        self.severity = "error"
+
+    def found(self) -> tuple[int, int] | None:
+        """Give the start and end of what is at fault in the text, if it is there."""
+        if self.span is not None or self.source is None:
+            return self.span
+        return self.source.span(self.path, self.on)
+
+    def others(self) -> Iterator[tuple[tuple[int, int], tuple[str | int, ...], str]]:
+        """Give span, path and label of each other place that is there."""
+        for path, on, label in self.also:
+            span = self.source.span(path, on) if self.source else None
+            if span is not None and span != self.found():
+                yield span, path, label
 
     def __repr__(self) -> str:
-        return f"Fault({self})"
+        return f"Fault({self.code}, {self.path}, {self.message!r})"
 
     def __str__(self) -> str:
-        place = ".".join(str(part) for part in self.path)
-        where = ": ".join(part for part in (self.file, place) if part)
-        said = f"error[{self.code}]: {self.message}"
-        if self.hint:
-            said = f"{said}: {self.hint}"
-        return f"{where}: {said}" if where else said
+        from handlerkit.carets import drawn
+
+        return drawn(self)
 
 
 class ConfigError(HandlerkitError):
     """The configuration is invalid; ``faults`` holds every mistake found."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
+        from handlerkit.carets import in_order
+
+        self.faults = tuple(in_order(faults))
         super().__init__(self.faults)
 
     def __str__(self) -> str:
         lines = [str(fault) for fault in self.faults]
-        count = len(lines)
-        return "\n".join([*lines, f"{count} error{'' if count == 1 else 's'}"])
+        return "\n".join([*lines, summary(self.faults)])
+
+
+def summary(faults: Sequence[Fault]) -> str:
+    """Say how many errors there are, and what says more."""
+    count = f"{len(faults)} error{'' if len(faults) == 1 else 's'}"
+    return f"{count}; handlerkit explain {faults[0].code} says more"

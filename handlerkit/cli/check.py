@@ -7,13 +7,12 @@ from argparse import ArgumentTypeError
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
+from handlerkit.cli.telling import add_format, tell
 from handlerkit.config import CODES
 from handlerkit.kit.checking import check as find
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from handlerkit.errors import Fault
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -43,6 +42,7 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="CODE",
         help="say nothing of warnings with this code; as often as needed",
     )
+    add_format(parser)
 
 
 def check(options: Namespace) -> int:
@@ -55,15 +55,13 @@ def check(options: Namespace) -> int:
             probing=options.probe,
         )
     warnings = [each for each in found.warnings if each.code not in options.allow]
-    for warning in warnings:
-        print(_warning(warning), file=sys.stderr)
-    for fault in found.failed:
-        print(fault, file=sys.stderr)
-    for name in found.sound:
+    tell([*warnings, *found.failed], options.format)
+    for name in found.sound if options.format == "text" else ():
         print(f"{options.config}: {name}: its means are in order")
     if found.failed or (warnings and options.strict):
         return 1
-    print(f"{options.config}: fine")
+    if options.format == "text":
+        print(f"{options.config}: fine")
     return 0
 
 
@@ -71,7 +69,3 @@ def _code(text: str) -> str:
     if text not in CODES:
         raise ArgumentTypeError(f'no code "{text}"')
     return text
-
-
-def _warning(fault: Fault) -> str:
-    return str(fault).replace("error[", "warning[", 1)

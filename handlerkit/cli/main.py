@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit import __version__, config
-from handlerkit.cli import check, commands, explain_proxy, redact, schema
+from handlerkit.cli import check, commands, explain, explain_proxy, redact, schema
+from handlerkit.cli.telling import tell
 from handlerkit.errors import ConfigError, HandlerkitError
 
 if TYPE_CHECKING:
@@ -36,15 +37,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     ):  # a file's name may be beyond its encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
-    unnamed = _find_config(options)
     try:
-        code = command(options)
+        code = _command(options)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except ConfigError as exc:
-        print(_hinted(exc) if unnamed else exc, file=sys.stderr)
-        return 2
     except HandlerkitError as exc:
         print(f"handlerkit: {exc}", file=sys.stderr)
         return 1
@@ -57,6 +53,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
             print(f"handlerkit: {exc}", file=sys.stderr)
         return 1
     return code
+
+
+def _command(options: argparse.Namespace) -> int:
+    command: Callable[[argparse.Namespace], int] = options.command
+    unnamed = _find_config(options)
+    try:
+        return command(options)
+    except ConfigError as exc:
+        faults = (_hinted(exc) if unnamed else exc).faults
+        tell(faults, getattr(options, "format", "text"))
+        return 2
 
 
 def _find_config(options: argparse.Namespace) -> bool:
@@ -120,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
             "--output handlerkit.schema.json",
         ),
         (
+            "explain",
+            explain.explain,
+            "say what an error code means, and how to mend it",
+            "HK203",
+        ),
+        (
             "init",
             commands.init,
             "print a commented handlerkit.toml",
@@ -133,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example: handlerkit {name} {example}",
         )
         sub.set_defaults(command=function)
-        if name not in ("init", "schema"):
+        if name not in ("explain", "init", "schema"):
             sub.add_argument(
                 "-c",
                 "--config",
@@ -152,6 +165,8 @@ def _options(name: str, parser: argparse.ArgumentParser) -> None:
         )
     if name == "check":
         check.add_options(parser)
+    if name == "explain":
+        explain.add_options(parser)
     if name == "explain-proxy":
         explain_proxy.add_options(parser)
     if name == "redact":

@@ -67,7 +67,7 @@ def lint(
             *_diagnostics(config),
             *_open_socket(config),
         ]
-    return document.arrange(warnings)
+    return document.arrange(warnings, "warning")
 
 
 def _listens(config: Config, entry: Entry | None) -> bool:

@@ -7,6 +7,7 @@ is not TOML it gives what it happens to see.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import tomli
@@ -41,12 +42,18 @@ class Place(NamedTuple):
 
 def locate(text: str) -> dict[TomlPath, Place]:
     """Give the place of every key, item and table of a document, by path."""
-    walk = _Walk(text)
-    try:
-        walk.document()
-    except (RecursionError, tomli.TOMLDecodeError):
-        pass  # deeper than Python may go, where tomli is compiled; or no TOML
-    return walk.places
+    return _walk(text).places
+
+
+def last_statement(text: str) -> tuple[TomlPath, Span]:
+    """Give the path and the place of the pair or header that ends last.
+
+    For a text up to where tomli stopped, which is right after what it did not take.
+    """
+    # Of a pair and the inline table that it is in, the pair ends first.
+    return max(
+        _walk(text).statements, key=lambda each: each[1][1], default=((), (0, 0))
+    )
 
 
 def find(places: Mapping[TomlPath, Place], path: TomlPath, on: str) -> Span | None:
@@ -67,6 +74,14 @@ def find(places: Mapping[TomlPath, Place], path: TomlPath, on: str) -> Span | No
     return None
 
 
+def _walk(text: str) -> _Walk:
+    walk = _Walk(text)
+    # Compiled, tomli goes deeper than Python may; and it may be no TOML.
+    with suppress(RecursionError, tomli.TOMLDecodeError):
+        walk.document()
+    return walk
+
+
 class _Walk:
     """One pass over a text; ``at`` is the next character."""
 
@@ -76,6 +91,7 @@ class _Walk:
         self.places: dict[TomlPath, Place] = {}
         self.table: TomlPath = ()
         self.last: dict[TomlPath, int] = {}  # index of the last [[table]]
+        self.statements: list[tuple[TomlPath, Span]] = []
 
     def document(self) -> None:
         self.skip(_SPACE)
@@ -136,6 +152,7 @@ class _Walk:
             path = (*path, self.last[path])
             self.note(path, key, span)
         self.table = path
+        self.statements.append((path, span))
 
     def pair(self, path: TomlPath) -> None:
         start = self.at
@@ -145,6 +162,7 @@ class _Walk:
         self.sees("=")
         self.skip(_BLANK)
         self.value(path)
+        self.statements.append((path, (start, self.at)))
         if self.at == start:  # no TOML
             self.at += 1
 

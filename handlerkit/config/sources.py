@@ -14,6 +14,7 @@ import tomli
 
 from handlerkit.config.masking import mask
 from handlerkit.config.model import Config
+from handlerkit.config.source_text import Source
 from handlerkit.errors import ConfigError, Fault
 
 TomlPath = tuple[str | int, ...]
@@ -42,6 +43,7 @@ class Document:
         "raw",
         "references",
         "secrets",
+        "source",
         "text",
     )
 
@@ -65,22 +67,29 @@ class Document:
         self.config = config
         self.references: dict[TomlPath, str] = {}
         self.secrets: set[str] = set()
+        self.source = Source(text, self.secrets) if file else None
 
     def __repr__(self) -> str:
         return f"Document({self.file!r})"
 
-    def arrange(self, faults: list[Fault]) -> list[Fault]:
+    def arrange(self, faults: list[Fault], severity: str = "error") -> list[Fault]:
         """Sort faults by their place in this file; name the file where one lacks it.
 
         ``path`` of a fault without a file starts at handlerkit's own table. What
         came from outside is masked: the texts of exceptions are in there.
+        ``severity`` is ``error`` or ``warning``.
         """
         for fault in faults:
             fault.message = self.mask(fault.message)
             fault.hint = self.mask(fault.hint)
+            fault.severity = severity
             if not fault.file:
                 fault.file = self.file or "configuration"
+                fault.source = self.source
                 fault.path = (*self.prefix, *fault.path)
+                fault.also = tuple(
+                    ((*self.prefix, *path), on, label) for path, on, label in fault.also
+                )
         return sorted(faults, key=lambda fault: self._place(fault.path))
 
     def mask(self, text: str) -> str:
@@ -171,18 +180,19 @@ def read_value(path: Path) -> str:
 
 
 def _read_text(path: Path, file: str) -> str:
-    code = "HK102"
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
-        code, text = "HK101", "there is no such file"
+        fault = Fault("HK101", "there is no such file", file=file)
     except OSError as exc:
         text = f"cannot be read: {exc.strerror or exc}"
+        fault = Fault("HK102", text, file=file)
     except UnicodeDecodeError as exc:
-        line = exc.object.count(b"\n", 0, exc.start) + 1
-        byte = exc.object[exc.start]
-        code, text = "HK103", f"line {line}: not UTF-8: byte 0x{byte:02x}"
-    raise ConfigError([Fault(code, text, file=file)])
+        # Only a file with a mistake pays for it.
+        from handlerkit.config.syntax import not_utf8
+
+        fault = not_utf8(exc.object, file)
+    raise ConfigError([fault])
 
 
 def parse(text: str, file: str = "") -> dict[str, Any]:
@@ -194,10 +204,12 @@ def parse(text: str, file: str = "") -> dict[str, Any]:
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as exc:
-        said = f"line {exc.lineno}, column {exc.colno}: {exc.msg}"
+        from handlerkit.config.syntax import not_toml  # likewise
+
+        fault = not_toml(exc, text, file)
     except (ValueError, RecursionError) as exc:
-        said = str(exc)
-    raise ConfigError([Fault("HK104", f"not TOML: {said}", file=file)])
+        fault = Fault("HK104", f"not TOML: {exc}", file=file)
+    raise ConfigError([fault])
 
 
 def _embedded(raw: Mapping[str, Any], file: str) -> Mapping[str, Any]:

@@ -219,7 +219,7 @@ def assemble(
         own=instance_attributes(settings, entry),
         plan=plan,
         plugins=plugins,
-        warnings=tuple(document.arrange([*plugins.warnings, *warnings])),
+        warnings=tuple(document.arrange([*plugins.warnings, *warnings], "warning")),
         entry=entry,
         generation=1 if running is None else running.kit.generation + 1,
     )

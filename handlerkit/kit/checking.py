@@ -52,7 +52,7 @@ def check(
     if loading or probing:
         kit = assemble(source, None, entry=entry or "handler", complete=True)
         document, settings, warnings = kit.document, kit.config, review(kit)
-        warnings += document.arrange(check_named_schema(document))
+        warnings += document.arrange(check_named_schema(document), "warning")
     else:
         document, settings, warnings = _unloaded(source, entry or "handler")
     records = {} if kit is None else kit.plugins.records
@@ -65,7 +65,7 @@ def check(
         refused += _check_engine(settings)
     for fault in refused if entry is None else ():
         fault.message = f"serve would refuse this: {fault.message}"
-    refused = document.arrange(refused)
+    refused = document.arrange(refused, "error" if entry else "warning")
     if refused and entry is not None:
         raise ConfigError(refused)
     failed, sound = _probed(kit) if kit is not None and probing else ([], [])
@@ -103,7 +103,7 @@ def _unloaded(
         faults += check_engines(settings)
     if faults:
         raise ConfigError(document.arrange(faults))
-    return document, settings, document.arrange(warnings)
+    return document, settings, document.arrange(warnings, "warning")
 
 
 def _check_engine(settings: config.Config) -> list[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.carets import headline
 from handlerkit.errors import Fault
 from handlerkit.kit.classes import overridden_hooks
 
@@ -25,7 +26,7 @@ def describe(kit: Kit, address: str) -> list[str]:
     lines += [f"plugin    {_told(row)}" for row in describe_plugins(kit)]
     if kit.plugins.safe:
         lines.append("plugin    none: HANDLERKIT_SAFE is set")
-    lines += [f"warning   {warning(fault)}" for fault in review(kit)]
+    lines += [f"warning   {headline(fault)}" for fault in review(kit)]
     return lines
 
 
@@ -85,9 +86,4 @@ def review(kit: Kit) -> list[Fault]:
         )
         for hook, name in overridden_hooks(kit.handler_class, kit.plan)
     ]
-    return [*kit.warnings, *kit.document.arrange(taken_off)]
-
-
-def warning(fault: Fault) -> str:
-    """Give a fault as the warning that it is."""
-    return str(fault).replace("error[", "warning[", 1)
+    return [*kit.warnings, *kit.document.arrange(taken_off, "warning")]

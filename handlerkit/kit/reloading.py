@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlerkit import config
+from handlerkit.carets import headline
 from handlerkit.kit.assembly import Running, reload
 from handlerkit.kit.code import Code
-from handlerkit.kit.describing import review, warning
+from handlerkit.kit.describing import review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -47,8 +48,8 @@ class Reloading:
             ConfigError: with every mistake found.
         """
         new = reload(self._source, Running(kit, self._started, self._given))
-        changes = new.document.arrange(self._code.changes(new))
+        changes = new.document.arrange(self._code.changes(new), "warning")
         for fault in (*review(new), *changes):
-            self._say(warning(fault))
+            self._say(headline(fault))
         self._code.note(new)
         return new

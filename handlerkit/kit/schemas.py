@@ -67,5 +67,5 @@ def check_named_schema(document: Document) -> list[Fault]:
     if not ours or found in (schema()[0], schema(core=True)[0]):
         return []
     text = f"{named[1]} is not the schema of this version, with these plugins"
-    hint = f"handlerkit schema --output {named[1]}"
-    return [Fault("HK701", text, hint=hint)]
+    hint = f"run: handlerkit schema --output {named[1]}"
+    return [Fault("HK701", text, hint=hint, span=named.span(1))]

@@ -103,7 +103,7 @@ def test_each_plugin_is_asked_whatever_others_say(check):
 
     assert code == 1
     assert out == "handlerkit.toml: Fine: its means are in order\n"
-    failed = [line for line in err.splitlines() if "HK501" in line]
+    failed = [line for line in err.splitlines() if "[HK501]" in line]
     assert [line.partition("not in order: ")[2] for line in failed] == [
         "OSError: refused",
         "no such address",
@@ -163,7 +163,7 @@ def test_the_access_log_tells_of_a_place_it_cannot_write(check, tmp_path, place)
     code, _, err = check(ACCESS.format(tmp_path / place), "--probe")
 
     assert code == 1
-    assert "plugins.access-log: error[HK501]" in err
+    assert 'error[HK501]: plugin "access-log"' in err
 
 
 def test_without_plugins_there_is_nothing_to_probe(check, monkeypatch):
@@ -178,11 +178,11 @@ DANGEROUS = '[handler]\nos_environ = "inherit"\n'
 def test_a_warning_fails_only_if_it_is_to(check):
     code, out, err = check(DANGEROUS)
     assert (code, out) == (0, "handlerkit.toml: fine\n")
-    assert "handler.os_environ: warning[HK507]" in err
+    assert ":2:14: warning[HK507]" in err
 
     code, out, err = check(DANGEROUS, "--strict")
     assert (code, out) == (1, "")
-    assert "handler.os_environ: warning[HK507]" in err
+    assert ":2:14: warning[HK507]" in err
 
 
 def test_a_warning_that_was_judged_is_not_told_again(check):

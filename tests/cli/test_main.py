@@ -147,6 +147,7 @@ def test_wrong_use_is_exit_code_2(shell, arguments):
 
 # --- mistakes are lines ------------------------------------------------------
 
+ONE = "1 error; handlerkit explain"
 READING = ["serve", "check", "show", "plugins"]
 
 
@@ -154,11 +155,14 @@ READING = ["serve", "check", "show", "plugins"]
 def test_a_missing_file_is_one_line(shell, command):
     said = shell.refusal(command, "-c", "none.toml")
 
-    assert said == "2 none.toml: error[HK101]: there is no such file\n1 error\n"
+    assert (
+        said
+        == f"2 none.toml: error[HK101]: there is no such file\n{ONE} HK101 says more\n"
+    )
 
 
 @pytest.mark.parametrize("command", READING)
-def test_every_mistake_is_a_line_and_exit_code_2(shell, command):
+def test_every_mistake_is_told_and_exit_code_2(shell, command):
     shell.write(
         "handlerkit.toml",
         '[app]\ntarget = 3\n[handler]\neror_status = "500 Oops"\n'
@@ -167,9 +171,8 @@ def test_every_mistake_is_a_line_and_exit_code_2(shell, command):
 
     lines = shell.refusal(command).splitlines()
 
-    assert len(lines) == 5
-    assert all("handlerkit.toml: " in line for line in lines[:-1])
-    assert lines[-1] == "4 errors"
+    assert len([line for line in lines if "handlerkit.toml:" in line]) == 4
+    assert lines[-1].startswith("4 errors; ")
 
 
 WRONG_FILES = {
@@ -286,7 +289,7 @@ def test_check_warns_on_stderr_and_is_fine_all_the_same(shell):
     done = shell("check", "--load")
 
     assert (done.returncode, done.stdout) == (0, "handlerkit.toml: fine\n")
-    assert "handlerkit.toml: handler.error_body: warning[HK204]" in done.stderr
+    assert "handlerkit.toml:4:14: warning[HK204]: error_body" in done.stderr
 
 
 @pytest.mark.parametrize("load", [[], ["--load"]])
@@ -330,7 +333,7 @@ def test_check_that_loads_demands_an_application(shell):
 def test_check_knows_the_options_of_an_engine_without_loading(shell, engine):
     shell.write("handlerkit.toml", f"[server.{engine}]\nblocklog = 1\n")
 
-    assert f"server.{engine}.blocklog: error[HK201]" in shell.refusal("check")
+    assert f"error[HK201]: {engine} has no " in shell.refusal("check")
 
 
 # --- show --------------------------------------------------------------------

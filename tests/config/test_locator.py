@@ -105,7 +105,7 @@ OFFSETS = st.integers(-1439, 1439).map(
     lambda minutes: timezone(timedelta(minutes=minutes))
 )
 DATETIMES = st.builds(
-    lambda moment, mark: datetime.isoformat(moment, mark),
+    datetime.isoformat,
     st.datetimes(timezones=st.one_of(st.none(), OFFSETS)),
     st.sampled_from([" ", "T"]),
 )

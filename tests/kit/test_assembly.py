@@ -374,7 +374,7 @@ def test_serve_finds_them_all_and_listens_to_nobody(site, monkeypatch):
         handlerkit.serve(site.toml(TEN))
 
     assert len(caught.value.faults) == 10
-    assert str(caught.value).endswith("\n10 errors")
+    assert str(caught.value).endswith("\n10 errors; handlerkit explain HK402 says more")
 
 
 def test_a_key_at_fault_hides_no_mistake_of_its_table(site):

@@ -34,8 +34,7 @@ from handlerkit import hookimpl
 
 class Mail:
     @hookimpl
-    async def log_exception(self, report):
-        ...
+    async def log_exception(self, report): ...
 """
         },
         commands=_LOADING,
@@ -55,8 +54,7 @@ class Mail:
     Settings = "mail_settings:Settings"
 
     @hookimpl
-    def log_exception(self, report):
-        ...
+    def log_exception(self, report): ...
 """
         },
         commands=_LOADING,
@@ -75,8 +73,7 @@ from handlerkit import hookimpl
 
 class Mail:
     @hookimpl
-    def log_exception(self, reprot):
-        ...
+    def log_exception(self, reprot): ...
 """
         },
         commands=_LOADING,

@@ -1,0 +1,87 @@
+"""What of a source line must not be shown: secrets that stand in the file itself.
+
+A value is hidden whose model types it as secret, or whose key is one that `[redact]`
+takes for sensitive, in a plugin's or an engine's table or where no table is known;
+so is, anywhere, what has the form of a secret, and what came from outside as one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from handlerkit.reports.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handlerkit.config.locator import Span
+    from handlerkit.config.source_text import Source
+    from handlerkit.config.sources import TomlPath
+
+# Tables whose keys are handlerkit's own, none of them a secret.
+_OURS = ("app", "handler", "hooks", "proxies", "redact")
+_EMBEDDED = ("tool", "handlerkit")
+_LEAST = 4  # characters: what is shorter is in too many words, and no secret
+
+
+@cache
+def _redactor() -> Redactor:
+    return Redactor()
+
+
+def is_secret(path: TomlPath) -> bool:
+    """Say whether the value at a path, by the names of its keys, is a secret.
+
+    What a reference names is none: it is the name of a variable, or a path.
+    """
+    if path[:2] == _EMBEDDED:
+        path = path[2:]
+    if path[:1] and path[0] in _OURS:
+        return False
+    names = path[2:] if path[0] in ("plugins", "server") else path
+    if path[-1] in ("env", "file") and any(map(_is_sensitive, names[:-1])):
+        return False
+    return any(map(_is_sensitive, names))
+
+
+def _is_sensitive(name: str | int) -> bool:
+    return isinstance(name, str) and _redactor().sensitive(name)
+
+
+def secrets_in(source: Source, first: int, last: int) -> list[Span]:
+    """Give the secrets between two places of a text, a line of it."""
+    found = list(_by_place(source, first, last))
+    line = source.text[first:last]
+    comment = _comment(source, first, last)
+    for rule, start, end in _redactor().by_rule(line):
+        inside = not source.valid or rule.startswith("pattern") or start >= comment
+        if inside:
+            found.append((first + start, first + end))
+    for secret in source.secrets:
+        at = line.find(secret) if len(secret) >= _LEAST else -1
+        while at >= 0:
+            found.append((first + at, first + at + len(secret)))
+            at = line.find(secret, at + len(secret))
+    return found
+
+
+def _by_place(source: Source, first: int, last: int) -> Iterator[Span]:
+    for path, place in source.places.items():
+        if place.value is None or place.value[0] >= last or place.value[1] <= first:
+            continue
+        concealed = any(path[: len(each)] == each for each in source.concealed)
+        holds_more = source.text[place.value[0]] in "[{"
+        if not holds_more and (concealed or is_secret(path)):
+            yield place.value
+
+
+def _comment(source: Source, first: int, last: int) -> int:
+    """Give where the comment of a line begins, counted from the line's start."""
+    at = first
+    for place in source.places.values():
+        for span in (place.key, place.value, place.header):
+            if span and first <= span[0] < last and source.text[span[0]] not in "[{":
+                at = max(at, min(span[1], last))
+    begin = source.text.find("#", at, last)
+    return (last if begin < 0 else begin) - first

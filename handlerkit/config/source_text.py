@@ -1,0 +1,56 @@
+"""The text of a file, as faults ask it: where something is, and what is secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handlerkit.config.locator import Place, Span
+    from handlerkit.config.sources import TomlPath
+
+
+class Source:
+    """A text, its lines ended by LF; it is walked when it is first asked.
+
+    ``secrets`` are values from outside that may stand in it by chance, ``concealed``
+    the paths of values that a model types as secret. Of a text that is not
+    ``valid`` TOML, every line is taken for one that may hold a secret.
+    """
+
+    __slots__ = ("_places", "concealed", "secrets", "text", "valid")
+
+    def __init__(self, text: str, secrets: set[str], *, valid: bool = True) -> None:
+        self.text = text
+        self.secrets = secrets
+        self.valid = valid
+        self.concealed: set[TomlPath] = set()
+        self._places: dict[TomlPath, Place] | None = None
+
+    @property
+    def places(self) -> dict[TomlPath, Place]:
+        """The place of every key, item and table."""
+        if self._places is None:
+            # Only what has a fault pays for it.
+            from handlerkit.config.locator import locate
+
+            self._places = locate(self.text)
+        return self._places
+
+    def span(self, path: TomlPath, on: str) -> Span | None:
+        """Give where a fault at ``path`` is shown; ``on`` is "key" or "value"."""
+        from handlerkit.config.locator import find
+
+        return find(self.places, path, on)
+
+    def hidden(self, starts: Iterable[int]) -> list[Span]:
+        """Give the secrets in the lines that these places are in."""
+        from handlerkit.config.hiding import secrets_in
+
+        found: list[Span] = []
+        for start in starts:
+            first = self.text.rfind("\n", 0, start) + 1
+            last = self.text.find("\n", start)
+            found += secrets_in(self, first, len(self.text) if last < 0 else last)
+        return found
