@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | Path | Mapping[str, Any] | config.Config
 
+_TARGET = ("app", "target")
+
 
 class Kit:
     """Everything that one configuration declares, ready to run.
@@ -120,7 +122,7 @@ def _no_application() -> Fault:
     return Fault(
         "HK401",
         "there is no application",
-        path=("app", "target"),
+        path=_TARGET,
         hint="set target in [app], or give app= to load()",
     )
 
@@ -207,6 +209,8 @@ def assemble(
     if app is None:
         app, more = _application(document, settings, complete=complete)
         faults += more
+    elif running is not None and _TARGET not in running.given:
+        faults += _without_application(document, settings)
     if faults or kind is None:
         raise ConfigError(document.arrange(faults))
     plan = BARE if plugins.safe else compile_plan(impls)
@@ -241,10 +245,16 @@ def _application(
     """Import the application; give it, and the mistakes in what names it."""
     if settings.app.target is not None:
         return load_application(settings.app.target)
+    return None, _without_application(document, settings) if complete else []
+
+
+def _without_application(
+    document: config.Document, settings: config.Config
+) -> list[Fault]:
     # One that is given, and wrong, has been told of already.
     table = document.raw.get("app", {})
     wrong = not isinstance(table, Mapping) or "target" in table
-    return None, [_no_application()] if complete and not wrong else []
+    return [] if wrong or settings.app.target is not None else [_no_application()]
 
 
 def _check(

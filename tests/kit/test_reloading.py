@@ -207,6 +207,7 @@ def test_a_plugin_that_does_not_start_leaves_the_old_kit_as_it_was(site, reloads
         APP + "[server]\nworkers = 2\n",
         APP + '[plugins.none]\nuse = "./none.py"\n',
         APP + '[handler]\nclass = "CGIHandler"\n',
+        "",
     ],
 )
 def test_a_file_with_mistakes_is_refused_in_the_words_of_check(site, reloads, wrong):
