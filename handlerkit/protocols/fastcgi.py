@@ -43,6 +43,7 @@ from handlerkit.protocols.fastcgi_records import (
     UNKNOWN_ROLE,
     VERSION,
     end_request,
+    header,
     unknown_type,
     values_result,
 )
@@ -78,7 +79,18 @@ __all__ = [
 
 _MAX_VALUES = 4096  # bytes of GET_VALUES; the names known are three of 15
 
-_WHOLE = Struct("!BBHHBxHB5xBBHHBx")  # BEGIN_REQUEST, and the header after it
+# How fronts begin a request, up to the lengths of the first PARAMS, and whether they
+# keep the connection; then the ends of PARAMS and of an empty STDIN. All number it 1.
+_BEGINNINGS = {
+    header(BEGIN_REQUEST, 1, BEGIN_BODY.size)
+    + BEGIN_BODY.pack(RESPONDER, keep)
+    + header(PARAMS, 1, 0)[:4]: bool(keep)
+    for keep in (0, KEEP_CONN)
+}
+_LENGTHS = Struct("!20xHBx")  # of the content and the padding, after the beginning
+_PARAMS_END = header(PARAMS, 1, 0)
+_ENDS = _PARAMS_END + header(STDIN, 1, 0)
+
 _NOBODY = Request(0, keep=True)  # whom a record of an unknown id is for
 _NOBODY.stands = states.UNKNOWN
 
@@ -191,34 +203,29 @@ class Connection:
 
         What this does not know is read record by record, and comes to the same.
         """
-        begin = _WHOLE.size
-        if len(data) < begin:
+        keep = _BEGINNINGS.get(data[:20])
+        if keep is None or len(data) < _LENGTHS.size:
             return 0
-        fields = _WHOLE.unpack_from(data)
-        version, kind, number, length, unused, role, flags = fields[:7]
-        size: int = fields[10]
-        end: int = begin + size + fields[11]
-        if (
-            (version, kind, length, unused, role) != _BEGIN_RESPONDER
-            or fields[7:10] != (VERSION, PARAMS, number)
-            or not number
-            or not 0 < size <= self._limits.max_params_size
-            or data[end : end + 8] != HEADER.pack(VERSION, PARAMS, number, 0, 0)
+        size, padding = _LENGTHS.unpack_from(data)
+        begin = _LENGTHS.size
+        end: int = begin + size + padding
+        ends = data[end : end + len(_ENDS) + 1]
+        if not (
+            ends.startswith(_PARAMS_END) and 0 < size <= self._limits.max_params_size
         ):
             return 0
         self._idle_records = 0
-        request = Request(number, keep=bool(flags & KEEP_CONN))
-        self._open[number] = request
+        request = self._open[1] = Request(1, keep=keep)
         try:
             request.read_params(data[begin : begin + size], self._limits)
         except RequestError as error:
             _refuse(request, error, events)
-            return end + 8
-        events.append(request)
-        if data[end + 8 :] == HEADER.pack(VERSION, STDIN, number, 0, 0):
-            request.end_body()
-            return len(data)
-        return end + 8
+        else:
+            events.append(request)
+            if ends == _ENDS:
+                request.end_body()
+                return len(data)
+        return end + len(_PARAMS_END)
 
     def _read_records(self, data: bytes, at: int, events: list[Event]) -> None:
         """Walk through records, each of them a header, content and padding."""
@@ -383,6 +390,3 @@ def _tell(request: Request, events: list[Event]) -> None:
     last = events[-1] if events else None
     if last is not request and not (type(last) is Body and last.request is request):
         events.append(Body(request))
-
-
-_BEGIN_RESPONDER = (VERSION, BEGIN_REQUEST, BEGIN_BODY.size, 0, RESPONDER)

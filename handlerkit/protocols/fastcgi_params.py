@@ -18,6 +18,7 @@ PARAMS_TOO_LARGE = "431 Request Header Fields Too Large"
 _LONG = struct.Struct("!I")
 _LONG_FORM = 0x80  # the first bit of a length of four bytes
 _LENGTH = 0x7FFFFFFF
+_USUAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 _VISIBLE = bytes(range(0x21, 0x7F))
 _MAX_DIGITS = 18
 _NO_LIMIT = 10**_MAX_DIGITS
@@ -37,13 +38,8 @@ def read_params(content: bytes | bytearray, limits: Limits) -> dict[str, str]:
     environ = read_pairs(content, limits)
     if len(environ) > limits.max_params:
         _refuse(f"there are more than {limits.max_params} parameters", PARAMS_TOO_LARGE)
-    names = "".join(environ)  # nearly always all are good
-    if (
-        "" in environ
-        or names.encode("latin-1").translate(None, _VISIBLE)
-        or "wsgi." in names
-        or "handlerkit." in names
-    ):
+    # Nearly always all of them are good.
+    if "" in environ or "".join(environ).encode("latin-1").translate(None, _USUAL):
         for name in environ:
             _check_name(name)
     return environ
@@ -63,7 +59,7 @@ def read_pairs(content: bytes | bytearray, limits: Limits) -> dict[str, str]:
         while at < size:
             name_size = content[at]
             value_size = content[at + 1]
-            if (name_size | value_size) < _LONG_FORM:
+            if name_size < _LONG_FORM > value_size:
                 at += 2
             else:
                 name_size, value_size, at = _lengths(content, at, limits)

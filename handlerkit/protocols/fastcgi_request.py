@@ -59,7 +59,7 @@ class Request:
 
         Raises:
             ClientDisconnected: the front aborted the request, or is gone.
-            RequestError: the body is too long; what came before is given first.
+            RequestError: the body is too long. What came before is given first.
         """
         body = self._body
         if body:
@@ -127,12 +127,12 @@ class Request:
         self.ended = True
 
     def abort(self) -> None:
-        """Drop what has come and what comes, and let whoever reads know."""
+        """Drop what comes, and let whoever reads know after what has come."""
         self.aborted = True
-        self.end()
+        self.stands = OVER
 
     def end(self) -> None:
-        """Be over: drop what has come and what comes."""
+        """Be over: drop what has come, and what comes."""
         self.stands = OVER
         self._body = self._params = None
 

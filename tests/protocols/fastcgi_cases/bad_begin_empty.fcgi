@@ -1,0 +1,1 @@
+BEGIN_REQUEST 1:

@@ -1,0 +1,1 @@
+BEGIN_REQUEST 1: \0\1\1\0

@@ -1,0 +1,4 @@
+BEGIN_REQUEST 1: \0\1\1\0\0\0\0\0
+PARAMS 1: {wsgi.input_terminated=1}
+PARAMS 1:
+STDIN 1:

@@ -1,0 +1,1 @@
+GET_VALUES 0: * 4

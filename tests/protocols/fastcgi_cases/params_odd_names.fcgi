@@ -1,0 +1,4 @@
+BEGIN_REQUEST 1: \0\1\1\0\0\0\0\0
+PARAMS 1: {HTTP_X.Y=1}{https=on}{REDIRECT_a-b=2}{Xwsgi.a=3}
+PARAMS 1:
+STDIN 1:
