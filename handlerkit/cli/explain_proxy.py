@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from handlerkit.builtin.proxy_headers import ProxyHeaders
+from handlerkit.cli.arguments import header, peer
 from handlerkit.errors import HandlerkitError
 from handlerkit.kit.assembly import load
 from handlerkit.protocols.http1_environ import environ as cgi_variables
@@ -36,7 +35,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--peer",
         required=True,
-        type=_peer,
+        type=peer,
         metavar="ADDRESS",
         help="who is connected: an address, or unix",
     )
@@ -44,7 +43,7 @@ def add_options(parser: ArgumentParser) -> None:
         "--header",
         action="append",
         default=[],
-        type=_header,
+        type=header,
         metavar="'NAME: VALUE'",
         help="a header of the request; as often as needed, in order",
     )
@@ -113,19 +112,3 @@ def _result(environ: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
     if decision["scheme"] is not None:
         found["wsgi.url_scheme"] = decision["scheme"]
     return found
-
-
-def _peer(text: str) -> str:
-    if text != "unix":
-        try:
-            ip_address(text)
-        except ValueError as exc:
-            raise ArgumentTypeError('must be an address, or "unix"') from exc
-    return text
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name or name != name.strip():
-        raise ArgumentTypeError("must be 'Name: value'")
-    return name, value.strip(" \t")

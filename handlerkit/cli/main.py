@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit import __version__, config
-from handlerkit.cli import check, commands, explain, explain_proxy, redact, schema
+from handlerkit.cli import (
+    check,
+    commands,
+    explain,
+    explain_proxy,
+    redact,
+    schema,
+    trace,
+)
 from handlerkit.cli.telling import tell
 from handlerkit.errors import ConfigError, HandlerkitError
 
@@ -115,6 +123,12 @@ def _parser() -> argparse.ArgumentParser:
             "--peer 10.0.0.5 --header 'X-Forwarded-For: 203.0.113.9'",
         ),
         (
+            "trace",
+            trace.trace,
+            "run one exchange in process, and print its way through the hooks",
+            "GET /cart -H 'Accept: text/html'",
+        ),
+        (
             "redact",
             redact.redact,
             "print a file as it would leave, without its secrets",
@@ -169,6 +183,8 @@ def _options(name: str, parser: argparse.ArgumentParser) -> None:
         explain.add_options(parser)
     if name == "explain-proxy":
         explain_proxy.add_options(parser)
+    if name == "trace":
+        trace.add_options(parser)
     if name == "redact":
         redact.add_options(parser)
     if name == "schema":

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from handlerkit.protocols.http1_environ import environ as cgi_variables
-from handlerkit.protocols.http1_request import Request
+from handlerkit.kit.exchanging import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from handlerkit.plan import Outcome, Report
     from handlerkit.testing.recording import Call, Notes
 
 
-class Exchange:
+class Exchange(Answer):
     """One request and its response, and what happened in between.
 
     * ``status``, ``headers`` (pairs), ``body``: what the client got; the status is ""
@@ -32,12 +30,9 @@ class Exchange:
     """
 
     def __init__(self) -> None:
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
-        self.body = b""
+        super().__init__()
         self.ended: str | None = None
         self.environ: dict[str, Any] = {}
-        self.errors = ""
         self.calls: list[Call] = []
         self.outcome: Outcome | None = None
         self.reports: list[Report] = []
@@ -58,12 +53,6 @@ class Exchange:
         charset = charset.partition(";")[0].strip('" ')
         return self.body.decode(charset if found else "utf-8")
 
-    def header(self, name: str) -> str | None:
-        """Give a header's value, in any case; repeated ones joined; None if absent."""
-        wanted = name.lower()
-        values = [value for key, value in self.headers if key.lower() == wanted]
-        return ", ".join(values) if values else None
-
     def json(self) -> Any:
         """Read the body as JSON.
 
@@ -82,65 +71,3 @@ class Exchange:
         self.outcome = notes.outcome
         ids = notes.report_ids
         self.reports = [notes.reports[each] for each in ids if each in notes.reports]
-
-    def take_response(self, data: bytes, *, status_line: bool) -> None:
-        """Read what a handler has written to its stdout."""
-        head, found, body = data.partition(b"\r\n\r\n")
-        if not found:
-            self.body = data  # HTTP/0.9, or nothing
-            return
-        first, *lines = head.decode("latin-1").split("\r\n")
-        self.status = first.partition(" ")[2]
-        self.headers = [_pair(line) for line in lines]
-        if not status_line:  # "Status: 200 OK", RFC 3875, 6.3.3
-            self.headers = [pair for pair in self.headers if pair[0] != "Status"]
-        coding = (self.header("Transfer-Encoding") or "").lower()
-        self.body = _unchunked(body) if coding == "chunked" else body
-
-
-def request_environ(
-    method: str,
-    path: str,
-    headers: Mapping[str, str] | Iterable[tuple[str, str]],
-    body: bytes,
-    extra: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Give the CGI variables of a request, as the built-in server gives them.
-
-    Headers that it drops (names with an underscore, ``Proxy``) are dropped; ``extra``
-    goes over all, and None there takes a variable away.
-    """
-    pairs = headers.items() if hasattr(headers, "items") else headers
-    request = Request(method, path, "1.1")
-    request.path, _, request.query = path.partition("?")
-    request.headers = [(name, value.strip()) for name, value in pairs]
-    environ: dict[str, Any] = {
-        "GATEWAY_INTERFACE": "CGI/1.1",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "localhost",
-        **cgi_variables(request),
-    }
-    if body:
-        environ.setdefault("CONTENT_LENGTH", str(len(body)))
-    environ.update(extra)
-    return {name: value for name, value in environ.items() if value is not None}
-
-
-def _pair(line: str) -> tuple[str, str]:
-    name, _, value = line.partition(":")
-    return name, value.strip()
-
-
-def _unchunked(data: bytes) -> bytes:
-    """Take the framing off a chunked body (RFC 9112, 7.1), whole or broken off."""
-    body = b""
-    while data:
-        line, found, data = data.partition(b"\r\n")
-        size = int(line, 16) if found else 0
-        body += data[:size]
-        data = data[size + 2 :]
-        if not size:
-            break
-    return body

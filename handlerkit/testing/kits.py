@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from handlerkit.config import sources
 from handlerkit.errors import ResponseAborted
-from handlerkit.handlers import BaseCGIHandler, CGIHandler, HostedHandler
 from handlerkit.kit.assembly import Kit, load
-from handlerkit.kit.classes import instance_attributes
-from handlerkit.testing.exchanges import Exchange, request_environ
+from handlerkit.kit.exchanging import drive, request_environ
+from handlerkit.testing.exchanges import Exchange
 from handlerkit.testing.recording import watch, watched
 
 if TYPE_CHECKING:
@@ -73,9 +71,14 @@ class Running:
         """
         exchange = Exchange()
         variables = request_environ(method, path, headers, body, environ or {})
-        drive = _host if self._hosted else _stream
         try:
-            drive(self, exchange, variables, body)
+            drive(
+                self.kit,
+                exchange,
+                variables,
+                body,
+                lambda handler: self.watching(handler, exchange),
+            )
         except ResponseAborted as exc:
             exchange.raised = exc
         except BaseException as exc:
@@ -84,10 +87,6 @@ class Running:
         finally:
             self.exchanges.append(exchange)
         return exchange
-
-    @property
-    def _hosted(self) -> bool:
-        return issubclass(self.kit.handler_class, HostedHandler)
 
     @contextmanager
     def watching(self, handler: Any, exchange: Exchange) -> Iterator[None]:
@@ -159,69 +158,3 @@ def _source(config: str | Path | Mapping[str, Any]) -> Any:
     if not isinstance(config, str) or ("\n" not in config and config[-5:] == ".toml"):
         return config
     return sources.parse(config, "configuration")
-
-
-def _stream(
-    of: Running, exchange: Exchange, environ: dict[str, Any], body: bytes
-) -> None:
-    """Run a handler over streams."""
-    kit, stdout, stderr = of.kit, io.BytesIO(), io.StringIO()
-    streams = (io.BytesIO(body), stdout, stderr, environ)
-    if issubclass(kit.handler_class, CGIHandler):
-        handler: Any = _cgi_handler(kit, streams)
-    else:
-        handler = kit.handler(*streams)
-    try:
-        with of.watching(handler, exchange):
-            handler.run(kit.application)
-    finally:
-        exchange.errors = stderr.getvalue()
-        line = bool(handler.origin_server)
-        exchange.take_response(stdout.getvalue(), status_line=line)
-
-
-def _cgi_handler(kit: Kit, streams: tuple[Any, ...]) -> CGIHandler:
-    """Make a handler of a CGI process, which takes what the process has, without it."""
-    kind: Any = kit.handler_class
-    handler: CGIHandler = kind.__new__(kind)
-    BaseCGIHandler.__init__(handler, *streams)
-    handler.wsgi_multithread, handler.wsgi_multiprocess = False, True
-    for name, value in instance_attributes(kit.config, "cgi").items():
-        setattr(handler, name, value)
-    return handler
-
-
-def _host(
-    of: Running, exchange: Exchange, environ: dict[str, Any], body: bytes
-) -> None:
-    """Be the server that a hosted handler is in (PEP 3333)."""
-    stderr = io.StringIO()
-    chunks: list[bytes] = []
-    environ = {
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        **environ,
-    }
-
-    def start_response(
-        status: str, headers: list[tuple[str, str]]
-    ) -> Callable[[bytes], None]:
-        exchange.status, exchange.headers = status, list(headers)
-        return chunks.append
-
-    handler: Any = of.kit.handler(environ, start_response)
-    try:
-        with of.watching(handler, exchange):
-            result = handler.run(of.kit.application)
-            try:
-                chunks.extend(result)
-            finally:
-                getattr(result, "close", bool)()
-    finally:
-        exchange.errors = stderr.getvalue()
-        exchange.body = b"".join(chunks)
