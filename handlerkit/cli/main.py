@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 _CONFIG = "handlerkit.toml"
 _EMBEDDED = "pyproject.toml"
+# What declares the options of a command that has a module of its own.
+_ADDED: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "check": check.add_options,
+    "explain": explain.add_options,
+    "explain-proxy": explain_proxy.add_options,
+    "redact": redact.add_options,
+    "schema": schema.add_options,
+    "trace": trace.add_options,
+}
 _NO_CONFIG = "name one with --config, or: handlerkit init > handlerkit.toml"
 
 
@@ -173,21 +182,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options(name: str, parser: argparse.ArgumentParser) -> None:
+    if name in _ADDED:
+        _ADDED[name](parser)
     if name == "serve":
         parser.add_argument(
             "--bind", metavar="ADDRESS", help="in place of [server] bind"
         )
-    if name == "check":
-        check.add_options(parser)
-    if name == "explain":
-        explain.add_options(parser)
-    if name == "explain-proxy":
-        explain_proxy.add_options(parser)
-    if name == "trace":
-        trace.add_options(parser)
-    if name == "redact":
-        redact.add_options(parser)
-    if name == "schema":
-        schema.add_options(parser)
     if name == "plugins":
         parser.add_argument("--json", action="store_true", help="for a machine to read")
