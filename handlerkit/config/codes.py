@@ -35,7 +35,6 @@ CODES = {
     "HK402": "an application that cannot be loaded",
     "HK403": "an application that cannot be called",
     "HK404": "a handler class that does not exist",
-    "HK405": "a handler class that this version does not have",
     "HK406": "a class named in [handler] that cannot be loaded or used",
     "HK407": "a handler class that does not fit the way of running",
     "HK408": "a setting that this way of running decides by itself",

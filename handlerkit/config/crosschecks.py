@@ -19,15 +19,20 @@ _FITTING = {
     "cgi": ("CGIHandler", "IISCGIHandler"),
     "hosted": ("HostedHandler",),
     "builtin": ("SimpleHandler",),
+    "fastcgi": ("FastCGIHandler",),
+    "scgi": ("SCGIHandler",),
     "handler": (
         *("BaseHandler", "SimpleHandler", "BaseCGIHandler"),
         *("CGIHandler", "IISCGIHandler", "HostedHandler"),
+        *("FastCGIHandler", "SCGIHandler"),
     ),
 }
 _CALLS = {
     "SimpleHandler": 'handlerkit.serve() runs it, with engine = "builtin"',
     "HostedHandler": "handlerkit.wsgi() runs it, and handlerkit.serve() with an engine",
     "CGIHandler": "handlerkit.run_cgi() runs it",
+    "FastCGIHandler": "handlerkit.serve() runs it, which speaks FastCGI then",
+    "SCGIHandler": "handlerkit.serve() runs it, which speaks SCGI then",
     "IISCGIHandler": "handlerkit.run_cgi() runs it",
     "BaseCGIHandler": "kit.handler() runs it, with streams of your own",
     "BaseHandler": "kit.handler() runs it, for a subclass of your own",
@@ -36,6 +41,8 @@ _RUNS = {
     "cgi": "a CGI process",
     "hosted": "a hosting server",
     "builtin": "the built-in server",
+    "fastcgi": "the FastCGI server",
+    "scgi": "the SCGI server",
 }
 _DERIVED = {
     "builtin": {
@@ -49,10 +56,25 @@ _DERIVED = {
         "http_version": "the hosting server writes the status line",
     },
 }
-_BUILTIN_LIMITS = (
-    *("max_connections", "max_request_line", "max_header_size", "max_headers"),
-    *("max_body", "header_timeout", "keep_alive_timeout", "write_timeout"),
-)
+_PROTOCOLS = {"FastCGIHandler": "fastcgi", "SCGIHandler": "scgi"}
+_DERIVED["fastcgi"] = _DERIVED["scgi"] = {
+    **_DERIVED["builtin"],
+    "origin_server": "the web server in front is one",
+    "http_version": "the web server in front writes the status line",
+}
+_HTTP_LIMITS = ("max_request_line", "max_headers")
+_FRONT_LIMITS = ("max_params", "max_requests")
+# Of [server], what has no effect.
+_UNHEEDED = {
+    "hosted": (
+        *("max_connections", "max_header_size", "max_body", "header_timeout"),
+        *("keep_alive_timeout", "write_timeout", *_HTTP_LIMITS, *_FRONT_LIMITS),
+        "unix_owner",
+    ),
+    "builtin": _FRONT_LIMITS,
+    "fastcgi": _HTTP_LIMITS,
+    "scgi": (*_HTTP_LIMITS, "max_requests", "keep_alive_timeout"),
+}
 
 
 def check_entry(
@@ -63,28 +85,36 @@ def check_entry(
     ``nearest`` is, for a class of one's own, the nearest class of handlerkit; without
     it such a class is taken to fit.
     """
-    running = _running(config, entry)
-    faults = [*_check_class(config, running, nearest), *_check_derived(config, running)]
-    if running == "builtin" and config.server.workers > 1:
-        text = "workers must be 1: the built-in server is one process"
-        hint = 'engine = "granian" and engine = "gunicorn" have more'
-        faults.append(Fault("HK412", text, path=("server", "workers"), hint=hint))
+    running = _running(config, entry, nearest)
+    faults = [
+        *_check_class(config, running, nearest),
+        *_check_derived(config, running),
+        *_check_workers(config, running),
+    ]
     warnings = [
         *_without_effect(config, running),
         *_charset(config),
         *_revealing(config),
     ]
-    if running == "hosted" and entry == "serve":
-        warnings += _unheeded_limits(config)
+    if entry == "serve":
+        warnings += _unheeded(config, running)
     return faults, warnings
 
 
-def _running(config: Config, entry: Entry) -> str:
+def _running(config: Config, entry: Entry, nearest: str | None) -> str:
     if entry == "wsgi":
         return "hosted"
     if entry == "serve":
-        return "builtin" if config.server.engine == "builtin" else "hosted"
+        engine = config.server.engine
+        return protocol(config, nearest) if engine == "builtin" else "hosted"
     return entry
+
+
+def protocol(config: Config, nearest: str | None) -> str:
+    """Say what `serve` speaks, by the handler class: builtin (HTTP), fastcgi, scgi."""
+    given = config.handler.class_
+    name = nearest if ":" in given else given
+    return _PROTOCOLS.get(name or "", "builtin")
 
 
 def _check_class(config: Config, running: str, nearest: str | None) -> list[Fault]:
@@ -106,29 +136,41 @@ def _check_derived(config: Config, running: str) -> list[Fault]:
     return faults
 
 
+def _check_workers(config: Config, running: str) -> list[Fault]:
+    if running != "builtin" or config.server.workers == 1:
+        return []
+    text = "workers must be 1: the built-in server is one process"
+    hint = 'engine = "granian" and engine = "gunicorn" have more'
+    return [Fault("HK412", text, path=("server", "workers"), hint=hint)]
+
+
 def _without_effect(config: Config, running: str) -> list[Fault]:
     """Warn of what is set in vain."""
     handler = config.handler
-    in_vain = running == "hosted" or (running == "cgi" and not handler.origin_server)
+    in_vain = running in ("hosted", "fastcgi", "scgi") or (
+        running == "cgi" and not handler.origin_server
+    )
     if handler.server_software is None or not in_vain:
         return []
     text = f"server_software has no effect in {_RUNS[running]}"
     return [Fault("HK409", text, path=("handler", "server_software"))]
 
 
-def _unheeded_limits(config: Config) -> list[Fault]:
-    """Warn of limits that nobody holds, as an engine has its own."""
+def _unheeded(config: Config, running: str) -> list[Fault]:
+    """Warn of limits that nobody holds: an engine has its own, a protocol none."""
     engine = config.server.engine
-    hint = f"{engine} has limits of its own, for [server.{engine}]"
+    where, hint = _RUNS[running], ""
+    if running == "hosted":
+        where, hint = engine, f"{engine} has limits of its own, for [server.{engine}]"
     fields = type(config.server).model_fields
     return [
         Fault(
             "HK409",
-            f"{name} has no effect on {engine}",
+            f"{name} has no effect on {where}",
             path=("server", name),
             hint=hint,
         )
-        for name in _BUILTIN_LIMITS
+        for name in _UNHEEDED[running]
         if getattr(config.server, name) != fields[name].default
     ]
 

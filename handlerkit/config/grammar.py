@@ -27,8 +27,9 @@ CLASSES = (
     "CGIHandler",
     "IISCGIHandler",
     "HostedHandler",
+    "FastCGIHandler",
+    "SCGIHandler",
 )
-CLASSES_TO_COME = ("FastCGIHandler", "SCGIHandler")
 
 _PORTS = range(65536)
 _SCALARS = (str, int, float)
@@ -77,13 +78,11 @@ def check_class(text: str) -> str:
     """Check a handler class: auto, one of handlerkit's, or ``package.module:Class``."""
     if ":" in text:
         return check_object(text)
-    if text in CLASSES_TO_COME:
-        raise mistake("HK405", f'"{text}" is not available in this version')
     if text != "auto" and text not in CLASSES:
         raise mistake(
             "HK404",
             'must be "auto", a class of handlerkit, or package.module:Class',
-            closest(text, ("auto", *CLASSES, *CLASSES_TO_COME)),
+            closest(text, ("auto", *CLASSES)),
         )
     return text
 
@@ -119,6 +118,14 @@ def _is_host(host: str) -> bool:
             return False
         return True
     return bool(host) and host.isprintable() and not set(host) & set(":/[] ")
+
+
+def check_owner(text: str) -> str:
+    """Check ``user``, ``user:group`` or ``:group``; whether they exist shows later."""
+    user, colon, group = text.partition(":")
+    if "\0" in text or ":" in group or not (user or group) or (colon and not group):
+        raise mistake("HK204", 'must be "user", "user:group" or ":group"')
+    return text
 
 
 def check_status(text: str) -> str:

@@ -71,6 +71,9 @@ Bind = Annotated[
     AfterValidator(grammar.check_bind),
     _text(r"^(systemd|unix:[\s\S]+|fd:[0-9]+|([^\s:/]+:|\[[^\s\]]+\]:)?[0-9]+)$"),
 ]
+Owner = Annotated[
+    str, AfterValidator(grammar.check_owner), _text(r"^([^:]+(:[^:]+)?|:[^:]+)$")
+]
 Mode = Annotated[str, AfterValidator(grammar.check_mode), _text("^[0-7]{3,4}$")]
 Header = Annotated[
     tuple[str, str],
@@ -229,7 +232,7 @@ class HandlerSettings(Table):
 
 
 class ServerSettings(Table):
-    """Where and by whom HTTP is served; limits are of the built-in server."""
+    """Where and by whom requests are served; limits are of the built-in servers."""
 
     bind: Bind = Field(
         default="127.0.0.1:8000",
@@ -245,10 +248,16 @@ class ServerSettings(Table):
         default=1,
         ge=1,
         le=10_000,
-        description="Processes; more than 1 needs an engine.",
+        description="Processes; more than 1 needs an engine, or, for FastCGI and "
+        "SCGI, gunicorn.",
     )
     threads: int = Field(
         default=8, ge=1, le=10_000, description="Threads of each process."
+    )
+    unix_owner: Owner | None = Field(
+        default=None,
+        description='Owner of a unix socket: "user", "user:group", or ":group".',
+        examples=[":www-data"],
     )
     unix_mode: Mode = Field(
         default="660", description="Permissions of a unix socket, in octal."
@@ -269,14 +278,25 @@ class ServerSettings(Table):
         default=65536, ge=1, description="Bytes of a whole request head."
     )
     max_headers: int = Field(default=100, ge=1, description="Headers of a request.")
+    max_params: int = Field(
+        default=250, ge=1, description="CGI variables of a FastCGI or SCGI request."
+    )
+    max_requests: int = Field(
+        default=16,
+        ge=1,
+        description="Requests open at one time on one FastCGI connection.",
+    )
     max_body: int = Field(
         default=1073741824, ge=0, description="Bytes of a request body; 0 for no limit."
     )
     header_timeout: Seconds = Field(
         default=10.0, description="Seconds for a request head to arrive."
     )
-    keep_alive_timeout: Seconds = Field(
-        default=5.0, description="Seconds that an idle connection is kept."
+    keep_alive_timeout: Seconds | None = Field(
+        default=None,
+        description="Seconds that an idle connection is kept; where it is left out, "
+        "5 for HTTP and 75 for FastCGI.",
+        examples=[5.0],
     )
     write_timeout: Seconds = Field(
         default=60.0, description="Seconds that a client may let a write wait."

@@ -11,10 +11,10 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
+from handlerkit.gateways.failures import log_failure, refusal_body
 from handlerkit.pep3333 import format_date_time
 from handlerkit.protocols.http1_body import body_of
 from handlerkit.protocols.http1_environ import environ
-from handlerkit.reports import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +194,7 @@ class Exchange:
             self.settle()
             handler.run(kit.application)
         except BaseException as exc:  # noqa: BLE001 - an exchange never ends the server
-            _log_failure(log, exc, getattr(self._handler, "make_report", None))
+            log_failure(log, exc, getattr(self._handler, "make_report", None))
         finally:
             seat.leave()
         verdict = self._conclude(handler)
@@ -263,7 +263,7 @@ class Exchange:
 
 def refusal(error: RequestError, method: str) -> bytes:
     """Give the whole response that refuses a request, and ends its connection."""
-    body = f"{error.status}\n{error}\n".rstrip("\n").encode("ascii", "replace") + b"\n"
+    body = refusal_body(error)
     head = (
         f"HTTP/1.1 {error.status}\r\n"
         f"Date: {format_date_time(time())}\r\n"
@@ -272,16 +272,3 @@ def refusal(error: RequestError, method: str) -> bytes:
         "Connection: close\r\n\r\n"
     )
     return head.encode("ascii") + (b"" if method == "HEAD" else body)
-
-
-def _log_failure(
-    log: Callable[[str], object], exc: BaseException, make_report: Any
-) -> None:
-    """Tell of what came out of an exchange; by the kit's rules, as its own reports."""
-    if isinstance(exc, Exception):
-        report = (make_report or plain.make_report)(
-            (type(exc), exc, exc.__traceback__), None
-        )
-        log(report.text.rstrip())
-    else:
-        log(f"{type(exc).__name__} ended its exchange; the server goes on")

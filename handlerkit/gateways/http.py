@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from handlerkit.gateways.http_server import HTTPServer, Settings, log_to_stderr
+from handlerkit.gateways.signals import stopping_on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from handlerkit.gateways.http_server import Log
@@ -41,31 +38,5 @@ def serve(
         settings: see `Settings` and `Limits`.
     """
     server = HTTPServer(kits, listeners, Settings(**settings), log=log)
-    with _stopping_on_signals(server):
+    with stopping_on_signals(server):
         server.serve(ready)
-
-
-@contextmanager
-def _stopping_on_signals(server: HTTPServer) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        server.stop(at_once=server.stopping)
-
-    # The kernel may give a signal to any thread, but Python handles it in the main
-    # thread, which sleeps: it must be woken.
-    waker = server.waker()
-    old_waker = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-    previous = {
-        number: signal.signal(number, stop)
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(old_waker)
-        waker.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import stat
 from typing import TYPE_CHECKING
@@ -34,8 +35,11 @@ class Listener:
     by this process.
     """
 
-    def __init__(self, sock: socket.socket, *, path: str | None = None) -> None:
+    def __init__(
+        self, sock: socket.socket, *, path: str | None = None, own: bool = True
+    ) -> None:
         self.socket = sock
+        self._own = own
         self.url = _url(sock)
         self._path = path
         self._made = None if path is None else _identity(path)
@@ -44,14 +48,23 @@ class Listener:
     def __repr__(self) -> str:
         return f"Listener({self.url!r})"
 
-    def close(self) -> None:
-        """Close the socket."""
-        self.socket.close()
+    @property
+    def own(self) -> bool:
+        """Whether nobody else listens at this socket."""
+        return self._own and self._process == os.getpid()
+
+    def forget_path(self) -> None:
+        """Let nobody connect any more to a unix socket made here."""
         path, self._path = self._path, None
         if path is None or self._process != os.getpid():
             return
         if _identity(path) == self._made:
             os.unlink(path)  # noqa: PTH108 - the path as the user gave it
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+        self.forget_path()
 
 
 def listen(
@@ -59,6 +72,7 @@ def listen(
     *,
     backlog: int | None = 1024,
     unix_mode: int = 0o660,
+    unix_owner: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> list[Listener]:
     """Listen at an address; a host name may stand for several sockets.
@@ -68,6 +82,7 @@ def listen(
         backlog: how many connections may wait to be accepted; None to bind and not
             listen, for whoever only wants to know whether it could.
         unix_mode: permissions of a unix socket.
+        unix_owner: its owner, as ``user``, ``user:group`` or ``:group``.
         environ: where systemd says what it passes; None for the process's own.
 
     Raises:
@@ -77,7 +92,7 @@ def listen(
         return _from_systemd(process_environ() if environ is None else environ)
     kind, _, rest = bind.partition(":")
     if kind == "unix":
-        return [_at_path(rest, backlog, unix_mode)]
+        return [_at_path(rest, backlog, unix_mode, unix_owner)]
     if kind == "fd":
         if not (rest.isascii() and rest.isdigit()):
             raise ListenError(f"cannot listen at {bind}: fd: takes a number")
@@ -143,7 +158,7 @@ def _tcp(family: int, address: tuple[Any, ...], backlog: int | None) -> socket.s
     return sock
 
 
-def _at_path(path: str, backlog: int | None, mode: int) -> Listener:
+def _at_path(path: str, backlog: int | None, mode: int, owner: str) -> Listener:
     bind = f"unix:{path}"
     if _AF_UNIX is None:
         raise ListenError(f"cannot listen at {bind}: this platform has no unix sockets")
@@ -152,22 +167,34 @@ def _at_path(path: str, backlog: int | None, mode: int) -> Listener:
     sock = socket.socket(_AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(path, bind)
-        # Made for nobody, then opened: chmod alone would leave a moment for strangers.
-        mask = os.umask(0o777)
-        try:
-            sock.bind(path)
-        finally:
-            os.umask(mask)
-        os.chmod(path, mode)  # noqa: PTH101 - the path as the user gave it
+        _bind_at_path(sock, path, mode, owner)
         if backlog is not None:
             sock.listen(backlog)
-    except OSError as exc:
+    except (OSError, LookupError) as exc:
         sock.close()
         raise ListenError(_says(bind, exc)) from exc
     except BaseException:
         sock.close()
         raise
     return Listener(sock, path=path)
+
+
+def _bind_at_path(sock: socket.socket, path: str, mode: int, owner: str) -> None:
+    # Made for nobody, then opened: chmod alone would leave a moment for strangers.
+    mask = os.umask(0o777)
+    try:
+        sock.bind(path)
+    finally:
+        os.umask(mask)
+    if owner:
+        user, _, group = owner.partition(":")
+        try:
+            chown: Any = shutil.chown  # whose types know no None
+            chown(path, user or None, group or None)
+        except (LookupError, OSError):
+            os.unlink(path)  # noqa: PTH108 - the path as the user gave it
+            raise
+    os.chmod(path, mode)  # noqa: PTH101 - the path as the user gave it
 
 
 def _remove_stale(path: str, bind: str) -> None:
@@ -226,7 +253,7 @@ def _inherited(number: int, bind: str) -> Listener:
         sock.detach()
         raise
     sock.set_inheritable(False)
-    return Listener(sock)
+    return Listener(sock, own=False)
 
 
 def close_all(listeners: Sequence[Listener]) -> None:
@@ -263,6 +290,10 @@ _HINTS = {
 }
 
 
-def _says(bind: str, exc: OSError | None) -> str:
-    reason = "no address" if exc is None else _HINTS.get(exc.errno or 0, str(exc))
+def _says(bind: str, exc: OSError | LookupError | None) -> str:
+    reason = "no address" if exc is None else str(exc)
+    if isinstance(exc, OSError):
+        reason = _HINTS.get(exc.errno or 0, reason)
+    elif exc is not None:
+        reason = f"unix_owner: {exc.args[0]}"
     return f"cannot listen at {bind}: {reason}"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from handlerkit.handlers.base import BaseHandler
     from handlerkit.handlers.cgi import CGIHandler, IISCGIHandler
     from handlerkit.handlers.environ import read_environ
+    from handlerkit.handlers.fronted import FastCGIHandler, SCGIHandler
     from handlerkit.handlers.hosted import HostedHandler
     from handlerkit.handlers.simple import BaseCGIHandler, SimpleHandler
 
@@ -19,8 +20,10 @@ __all__ = [
     "BaseCGIHandler",
     "BaseHandler",
     "CGIHandler",
+    "FastCGIHandler",
     "HostedHandler",
     "IISCGIHandler",
+    "SCGIHandler",
     "SimpleHandler",
     "read_environ",
 ]
@@ -29,8 +32,10 @@ _HOMES = {
     "BaseCGIHandler": "simple",
     "BaseHandler": "base",
     "CGIHandler": "cgi",
+    "FastCGIHandler": "fronted",
     "HostedHandler": "hosted",
     "IISCGIHandler": "cgi",
+    "SCGIHandler": "fronted",
     "SimpleHandler": "simple",
     "read_environ": "environ",
 }

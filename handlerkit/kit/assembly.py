@@ -220,7 +220,7 @@ def assemble(
         document=document,
         application=app,
         handler_class=configured(kind, settings, plan, entry, make_report),
-        own=instance_attributes(settings, entry),
+        own=instance_attributes(settings, entry, kind),
         plan=plan,
         plugins=plugins,
         warnings=tuple(document.arrange([*plugins.warnings, *warnings], "warning")),

@@ -1,35 +1,38 @@
-"""A kit on the built-in HTTP server."""
+"""A kit on one of the built-in servers: HTTP, FastCGI or SCGI."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlerkit.gateways import http, listening
+from handlerkit.gateways import fronted, http, listening
 from handlerkit.gateways.hangups import Hangups
 from handlerkit.gateways.kits import Kits
 from handlerkit.kit.assembly import load
+from handlerkit.kit.classes import protocol
 from handlerkit.kit.describing import describe
 from handlerkit.kit.reloading import Reloading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from typing import Any
     from wsgiref.types import WSGIApplication
 
+    from handlerkit.config.model import ServerSettings
     from handlerkit.kit.assembly import Kit, Source
 
-# What of [server] is the built-in server's own, under the same names.
-_SETTINGS = (
+# What of [server] is the built-in servers' own, under the same names.
+_ALL = (
     "threads",
     "max_connections",
-    "max_request_line",
     "max_header_size",
-    "max_headers",
     "max_body",
     "header_timeout",
     "keep_alive_timeout",
     "write_timeout",
     "graceful_timeout",
 )
+_HTTP = (*_ALL, "max_request_line", "max_headers")
+_FRONTED = (*_ALL, "max_params", "max_requests")
 
 
 def run_builtin(
@@ -62,12 +65,27 @@ def run_builtin(
 def _serve(kits: Kits, kit: Kit, bind: str, say: Callable[[str], None]) -> None:
     server = kit.config.server
     listeners = listening.listen(
-        bind, backlog=server.backlog, unix_mode=int(server.unix_mode, 8)
+        bind,
+        backlog=server.backlog,
+        unix_mode=int(server.unix_mode, 8),
+        unix_owner=server.unix_owner or "",
     )
+    speaks = protocol(kit.handler_class)
 
     def announce() -> None:
-        for line in describe(kit, ", ".join(each.url for each in listeners)):
+        scheme = f"{speaks.lower()}:"
+        urls = [each.url.replace("http:", scheme, 1) for each in listeners]
+        for line in describe(kit, ", ".join(urls)):
             say(line)
 
-    settings = {name: getattr(server, name) for name in _SETTINGS}
-    http.serve(kits, listeners, ready=announce, **settings)
+    if speaks == "HTTP":
+        http.serve(kits, listeners, ready=announce, **_settings(server, _HTTP))
+    else:
+        settings = _settings(server, _FRONTED)
+        fronted.serve(speaks, kits, listeners, ready=announce, **settings)
+
+
+def _settings(server: ServerSettings, names: Iterable[str]) -> dict[str, Any]:
+    """Give the settings that are set, or have a default for every server."""
+    given = {name: getattr(server, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}

@@ -54,9 +54,20 @@ def is_builtin(settings: Config, entry: str) -> bool:
     return entry == "serve" and settings.server.engine == "builtin"
 
 
-def instance_attributes(settings: Config, entry: str) -> dict[str, Any]:
+def protocol(kind: type[BaseHandler]) -> str:
+    """Say what a server of a handler class speaks: FastCGI, SCGI, or HTTP."""
+    if issubclass(kind, handlers.FastCGIHandler):
+        return "FastCGI"
+    return "SCGI" if issubclass(kind, handlers.SCGIHandler) else "HTTP"
+
+
+def instance_attributes(
+    settings: Config, entry: str, kind: type[BaseHandler] = handlers.BaseHandler
+) -> dict[str, Any]:
     """Give what stands above the arguments' defaults of `SimpleHandler`."""
     if is_builtin(settings, entry):
+        if protocol(kind) != "HTTP":  # its server gives the arguments
+            return {}
         return {
             "wsgi_multithread": settings.server.threads > 1,
             "wsgi_multiprocess": False,
@@ -77,7 +88,7 @@ def configured(
 ) -> type[BaseHandler]:
     """Make the subclass that carries the settings as plain class attributes."""
     attributes: dict[str, Any] = {**settings.handler.attributes(), "plan": plan}
-    if is_builtin(settings, entry):
+    if is_builtin(settings, entry) and protocol(kind) == "HTTP":
         attributes["http_version"] = "1.1"
     if plan is not BARE:
         attributes["make_report"] = make_report

@@ -32,6 +32,11 @@ def test_one_file_serves_every_way_of_running(valid, entry):
         ("BaseHandler", "serve", "builtin", False),
         ("BaseHandler", "handler", "builtin", True),
         ("BaseCGIHandler", "handler", "builtin", True),
+        ("FastCGIHandler", "serve", "builtin", True),
+        ("SCGIHandler", "serve", "builtin", True),
+        ("FastCGIHandler", "serve", "granian", False),
+        ("SCGIHandler", "cgi", "builtin", False),
+        ("FastCGIHandler", "handler", "builtin", True),
     ],
 )
 def test_a_class_fits_its_way_of_running_only(valid, kind, entry, engine, fits):

@@ -176,13 +176,6 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
             'handler.http_version: HK204 http_version must be "1.0" or "1.1", got "2"',
         ),
         (
-            {"handler": {"class": "SCGIHandler"}},
-            (
-                'handler.class: HK405 class: "SCGIHandler" is not available in this '
-                "version"
-            ),
-        ),
-        (
             {"server": {"engine": "granain"}},
             (
                 'server.engine: HK204 engine must be "builtin", "granian" or '

@@ -37,11 +37,6 @@ EXPLANATIONS = {
         mend='Best `class = "auto"`, or leave it out: each way of running takes the '
         "class that fits. One of your own has a colon: `package.module:Class`.",
     ),
-    "HK405": Explanation(
-        cause="The class is one that another version of handlerkit has.",
-        example='[handler]\nclass = "FastCGIHandler"\n',
-        mend="Install that version, or take another way of running.",
-    ),
     "HK406": Explanation(
         cause="A class of your own that `[handler]` names, as `class`, "
         "`headers_class` or `wsgi_file_wrapper`, does not import, or cannot do what "

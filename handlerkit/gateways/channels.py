@@ -1,0 +1,123 @@
+"""Sockets that never block, and the time that a peer has.
+
+Who waits, waits for a given time, and only where the operating system has said "not
+now". A peer that is gone, or that does not move, is a `ClientDisconnected`, never a
+bare OSError.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from handlerkit.errors import ClientDisconnected
+
+if TYPE_CHECKING:
+    from typing import Any
+
+BLOCK = 65536
+
+# For one socket: needs no descriptor of its own, unlike epoll and kqueue.
+_Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
+# Asks for each call what a setting would ask for all: saves a call per connection.
+_NOT_NOW = getattr(socket, "MSG_DONTWAIT", 0)
+_LINGER_IS_INTS = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")  # Windows has shorts
+
+
+class Channel:
+    """One peer's connection, as bytes."""
+
+    __slots__ = ("local", "socket")
+
+    def __init__(self, sock: socket.socket) -> None:
+        if not _NOT_NOW:
+            sock.settimeout(0)
+        self.socket = sock
+        self.local = sock.family not in (socket.AF_INET, socket.AF_INET6)
+
+    def receive(self, size: int, patience: float, flags: int = 0) -> bytes:
+        """Receive up to ``size`` bytes, b"" at the client's end.
+
+        Raises:
+            TimeoutError: nothing came for ``patience`` seconds.
+            ClientDisconnected: the connection broke.
+        """
+        while True:
+            data = self.receive_now(size, flags)
+            if data is not None:
+                return data
+            if not self._wait(selectors.EVENT_READ, patience):
+                raise TimeoutError
+
+    def receive_now(self, size: int = BLOCK, flags: int = 0) -> bytes | None:
+        """Receive what is there, None if nothing is, b"" at the client's end.
+
+        Raises:
+            ClientDisconnected: the connection broke.
+        """
+        try:
+            return self.socket.recv(size, _NOT_NOW | flags)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as exc:
+            raise ClientDisconnected(f"the connection broke: {exc}") from exc
+
+    def send(self, data: bytes, patience: float) -> None:
+        """Send all of it.
+
+        Raises:
+            ClientDisconnected: the connection broke, or the client took nothing
+                for ``patience`` seconds.
+        """
+        sent = self._send_some(data)
+        if sent == len(data):
+            return
+        view = memoryview(data)[sent:]
+        while view:
+            sent = self._send_some(view)
+            view = view[sent:]
+            if not sent and not self._wait(selectors.EVENT_WRITE, patience):
+                raise ClientDisconnected(
+                    f"the client took nothing for {patience:g} seconds"
+                )
+
+    def _send_some(self, view: bytes | memoryview) -> int:
+        try:
+            return self.socket.send(view, _NOT_NOW)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as exc:
+            raise ClientDisconnected(f"the connection broke: {exc}") from exc
+
+    def _wait(self, event: int, patience: float) -> bool:
+        with _Selector() as selector:
+            selector.register(self.socket, event)
+            return bool(selector.select(patience))
+
+    def end(self) -> None:
+        """Say that no more will be sent; what the client sends may be read on."""
+        self._shut(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        """End the connection both ways; who waits on it finds it closed."""
+        self._shut(socket.SHUT_RDWR)
+
+    def _shut(self, how: int) -> None:
+        try:
+            self.socket.shutdown(how)
+        except OSError:  # the client was faster
+            return
+
+    def close_by_reset(self) -> None:
+        """Make the close a reset: the client must not take it for a proper end."""
+        linger = struct.pack("ii" if _LINGER_IS_INTS else "hh", 1, 0)
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        except OSError:  # the client was faster
+            return
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()

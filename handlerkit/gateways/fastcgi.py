@@ -1,0 +1,299 @@
+"""FastCGI connections: requests, one after the other or at the same time."""
+
+from __future__ import annotations
+
+from math import inf
+from threading import Condition, Lock
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from handlerkit.errors import ClientDisconnected, RequestError
+from handlerkit.gateways.channels import BLOCK
+from handlerkit.gateways.fastcgi_exchange import Answering, FastCGIExchange
+from handlerkit.gateways.server import Conversation
+from handlerkit.protocols.fastcgi import (
+    Answer,
+    Broken,
+    Connection,
+    Limits,
+    Refused,
+    Request,
+)
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Collection
+    from typing import Any
+
+    from handlerkit.gateways.server import Server
+    from handlerkit.protocols.fastcgi_request import Event
+
+_INVALID = b"\xff" * 8  # a record of no version of FastCGI
+_LARGE = 4 * BLOCK  # what an application that waits for a body reads at once
+
+
+def conversing(
+    limits: Limits, peers: Collection[str] = ()
+) -> Callable[[Server, socket.socket, Any], Conversation | None]:
+    """Give what makes the conversations of a `Server` that speaks FastCGI.
+
+    ``peers`` are the addresses that may connect; none are all (FastCGI 1.0, 3.2).
+    """
+
+    def converse(server: Server, sock: socket.socket, peer: Any) -> Conversation | None:
+        if peers and isinstance(peer, tuple) and peer[0] not in peers:
+            return None
+        return FastCGIConversation(sock, server, limits)
+
+    return converse
+
+
+class FastCGIConversation(Conversation):
+    """A FastCGI connection.
+
+    Whoever leads reads it, and gives each body that comes to its request. A thread
+    that waits for a body reads for itself, and for the others. Nobody reads while a
+    body that has come is not taken: a front that sends several at once waits then.
+    """
+
+    __slots__ = (
+        "_arrival",
+        "_head_deadline",
+        "_is_over",
+        "_is_parting",
+        "_is_paused",
+        "_lock",
+        "_protocol",
+        "_running",
+        "_sending",
+    )
+
+    def __init__(self, sock: socket.socket, server: Server, limits: Limits) -> None:
+        super().__init__(sock, server)
+        settings = server.settings
+        self._protocol = Connection(
+            limits,
+            {
+                "FCGI_MAX_CONNS": settings.max_connections,
+                "FCGI_MAX_REQS": settings.max_connections,
+                "FCGI_MPXS_CONNS": int(limits.max_requests > 1),
+            },
+        )
+        self.deadline = self._head_deadline = monotonic() + settings.header_timeout
+        self._lock = Lock()  # of the protocol, and of all that follows
+        self._arrival: Condition | None = None
+        self._running = 0
+        self._is_paused = False
+        self._is_over = False
+        self._is_parting = False
+        self._sending = Lock()
+
+    def read(self) -> Any:
+        """Read what has come; give the first exchange that is to be run."""
+        try:
+            data = self.receive_now()
+        except ClientDisconnected:
+            data = b""
+        if data is None or (data and self._is_parting):
+            self._rest()
+            return None
+        return self._advance(data)
+
+    def _advance(self, data: bytes) -> Any:
+        """Take what was read, b"" for the end, and let the connection go again."""
+        if not data:
+            self._lose()
+            return None
+        with self._lock:
+            job = self._heed(self._protocol.feed(data))
+            if self._arrival is not None:
+                self._arrival.notify_all()
+            self._is_paused = self._running > 0 and self._protocol.full
+            # Nothing more will come where the front has said all that it will.
+            waits = self._is_paused or self._is_over or not self._awaits_more()
+        if not waits:
+            self._rest()
+        elif self._is_over and not self._running:
+            self.server.close(self)
+        return job
+
+    def _awaits_more(self) -> bool:
+        requests = self._protocol.open
+        return not requests or any(each.keep or not each.ended for each in requests)
+
+    def _heed(self, events: list[Event]) -> Any:
+        """Make exchanges of requests; give the first, and have the others run."""
+        first = None
+        for event in events:
+            job: Any
+            if type(event) is Request:
+                job = FastCGIExchange(self, event)
+            elif type(event) is Refused:
+                job = FastCGIExchange(self, event.request, event.error)
+            elif type(event) is Answer:
+                job = Answering(self, event.data)
+            else:
+                if type(event) is Broken:
+                    self.server.log(f"a FastCGI connection is cut: {event.error}")
+                    self._is_over = True
+                    self.cut()
+                continue
+            self._running += 1
+            if first is None:
+                first = job
+            else:
+                self.server.add_job(job)
+        return first
+
+    def _rest(self) -> None:
+        """Have the connection polled, with the time that its front has."""
+        begun = not self._protocol.idle
+        settings = self.server.settings
+        if self._running:
+            self._head_deadline = self.deadline = inf
+        elif begun or self._head_deadline < inf:  # the first head, or one that is cut
+            latest = monotonic() + settings.header_timeout
+            self._head_deadline = self.deadline = min(self._head_deadline, latest)
+        elif not self._is_parting:
+            self.deadline = monotonic() + settings.keep_alive_timeout
+        self.server.rest(self, begun=begun or self._is_parting)
+
+    def _lose(self) -> None:
+        """Go on without the front: only what it has sent whole can be answered."""
+        with self._lock:
+            self._is_over = True
+            for request in self._protocol.open:
+                if not request.ended:
+                    request.aborted = True
+            if self._arrival is not None:
+                self._arrival.notify_all()
+            running = self._running
+        if not running:
+            self.server.close(self)
+
+    # What exchanges call, each in a thread of its own.
+
+    def send_records(self, data: bytes) -> None:
+        """Send records, not mixed with those of other requests.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+        """
+        with self._sending:
+            self.send(data, self.server.settings.write_timeout)
+
+    def take(self, request: Request, size: int) -> bytes:
+        """Give some of a body, b"" at its end; wait for it.
+
+        Raises:
+            RequestError: the body is too long, or does not come.
+            ClientDisconnected: the front left, or aborted the request.
+        """
+        while True:
+            with self._lock:
+                data = request.take(size)
+                resumes = self._is_paused and not self._protocol.full
+                if resumes:
+                    self._is_paused = False
+            if resumes:
+                self._rest()
+            if data or request.ended:
+                return data
+            self._fetch(request)
+
+    def _fetch(self, request: Request) -> None:
+        """Wait until there may be more of a body; read, unless another thread does."""
+        patience = self.server.settings.read_timeout
+        if not self._may_read(request, patience):
+            return
+        try:
+            data = self.receive(_LARGE, patience)
+        except TimeoutError as exc:
+            self._advance_no_more()
+            raise _late() from exc
+        except ClientDisconnected:
+            data = b""
+        job = self._advance(data)
+        if job is not None:
+            self.server.add_job(job)
+
+    def _may_read(self, request: Request, patience: float) -> bool:
+        """Take the connection in hand, or wait for who has it to read something."""
+        with self._lock:
+            if request.unread or request.ended or request.aborted or request.error:
+                return False
+            if not self._is_paused and self.server.claim(self):
+                return True
+            if self._arrival is None:
+                self._arrival = Condition(self._lock)
+            if not self._arrival.wait(patience):
+                raise _late()
+            return False
+
+    def _advance_no_more(self) -> None:
+        """Let the connection go, of which nothing came."""
+        with self._lock:
+            if self._arrival is not None:
+                self._arrival.notify_all()
+        self._rest()
+
+    def is_alone(self, request: Request) -> bool:
+        """Say whether no other request is open on this connection."""
+        with self._lock:
+            return self._protocol.open == (request,)
+
+    def break_off(self) -> None:
+        """Send what no front takes for a proper end, and be over.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+        """
+        self._is_over = True
+        self.send_records(_INVALID)
+
+    def give_up(self) -> None:
+        """Be over: a record could not be sent whole."""
+        self._is_over = True
+        self.cut()
+
+    def finish(self, request: Request | None) -> None:
+        """Let a job be done, and a request be over: its end is sent."""
+        protocol = self._protocol
+        with self._lock:
+            self._running -= 1
+            running = self._running
+            whole = request is None or request.ended
+            if request is not None:
+                protocol.forget(request)
+            closes = protocol.closing and not running
+            resumes = self._is_paused and not protocol.full
+            if resumes:
+                self._is_paused = False
+        if not running and (self._is_over or (closes and whole)):
+            self.server.close(self)
+            return
+        if closes:
+            self._say_farewell()
+        elif not running:
+            self.deadline = monotonic() + self.server.settings.keep_alive_timeout
+        if resumes:
+            self._rest()
+        elif self.server.stopping and not running and self.server.claim(self):
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Read once more at the end, so that nobody is turned away who was in time."""
+        job = self.read()
+        if job is not None:
+            self.server.add_job(job)
+
+    def _say_farewell(self) -> None:
+        """Close after the front has: it may still send what nobody reads."""
+        self._is_parting = True
+        self.end()
+        self.deadline = monotonic() + self.server.settings.farewell_timeout
+
+
+def _late() -> RequestError:
+    text = "the request body did not come in time"
+    return RequestError(text, "408 Request Timeout")

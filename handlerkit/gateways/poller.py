@@ -1,0 +1,67 @@
+"""Which of many sockets can be read: epoll where there is one, else what there is."""
+
+from __future__ import annotations
+
+import select
+import selectors
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class SelectorPoller:
+    """A poller for every platform."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def add(self, descriptor: int, thing: Any) -> None:
+        """Tell of a descriptor when it can be read, by giving the thing."""
+        self._selector.register(descriptor, selectors.EVENT_READ, thing)
+
+    def remove(self, descriptor: int) -> None:
+        """Tell of it no longer; before it is closed."""
+        self._selector.unregister(descriptor)
+
+    def wait(self, patience: float | None) -> list[Any]:
+        """Wait up to ``patience`` seconds; give the things that can be read."""
+        return [key.data for key, _ in self._selector.select(patience)]
+
+    def close(self) -> None:
+        """Close its own descriptor."""
+        self._selector.close()
+
+
+class EpollPoller:
+    """The same on epoll itself: half the time of a selector."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._things: dict[int, Any] = {}
+
+    def add(self, descriptor: int, thing: Any) -> None:
+        """Tell of a descriptor when it can be read, by giving the thing."""
+        self._things[descriptor] = thing
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def remove(self, descriptor: int) -> None:
+        """Tell of it no longer; before it is closed."""
+        self._epoll.unregister(descriptor)
+        del self._things[descriptor]
+
+    def wait(self, patience: float | None) -> list[Any]:
+        """Wait up to ``patience`` seconds; give the things that can be read."""
+        things = self._things
+        found = self._epoll.poll(patience)
+        # One that was removed meanwhile by another thread is not there any more.
+        return [things[number] for number, _ in found if number in things]
+
+    def close(self) -> None:
+        """Close its own descriptor."""
+        self._epoll.close()
+
+
+def make_poller() -> SelectorPoller | EpollPoller:
+    """Give the best poller of this platform."""
+    return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()

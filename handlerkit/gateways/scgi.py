@@ -1,0 +1,221 @@
+"""SCGI connections: a request, its response in the form of CGI, and the end."""
+
+from __future__ import annotations
+
+from socket import MSG_PEEK
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from handlerkit.errors import ClientDisconnected, RequestError
+from handlerkit.gateways.channels import BLOCK
+from handlerkit.gateways.failures import refusal
+from handlerkit.gateways.server import Conversation
+from handlerkit.handlers.input import NOTHING
+from handlerkit.protocols.scgi import Limits, RequestParser
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
+    from handlerkit.gateways.kits import Seat
+    from handlerkit.gateways.server import Server
+
+_FAILURE = RequestError("", "500 Internal Server Error")
+
+
+def conversing(limits: Limits) -> Callable[[Server, socket.socket, Any], Conversation]:
+    """Give what makes the conversations of a `Server` that speaks SCGI."""
+
+    def converse(server: Server, sock: socket.socket, _: Any) -> Conversation:
+        return SCGIConversation(sock, server, limits)
+
+    return converse
+
+
+class SCGIConversation(Conversation):
+    """The one exchange of an SCGI connection.
+
+    Its end is the end of the response, which a front takes for whole unless the
+    connection ends by an error. On TCP that is a reset. A unix socket has none, but
+    closing it with something unread is an error to its peer: so the end of the
+    request is peeked at only, and taken when the response is whole.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_environ",
+        "_left",
+        "_parser",
+        "_parting",
+        "_peeked",
+        "_rest",
+    )
+
+    def __init__(self, sock: socket.socket, server: Server, limits: Limits) -> None:
+        super().__init__(sock, server)
+        self.deadline = monotonic() + server.settings.header_timeout
+        self._parser = RequestParser(limits)
+        self._environ: dict[str, Any] = {}
+        self._peeked = 0
+        self._rest = b""
+        self._left = 0
+        self._begun = False
+        self._parting = False
+
+    def read(self) -> SCGIConversation | None:
+        """Read on at the head; give the exchange once it is whole."""
+        try:
+            if self._parting:
+                self._overhear()
+                return None
+            data = self.receive_now(BLOCK, MSG_PEEK if self.local else 0)
+            if data is None:
+                self.server.rest(self, begun=self._parser.begun)
+            elif not data:
+                self.server.close(self)
+            else:
+                return self._advance(data)
+        except ClientDisconnected:
+            self.server.close(self)
+        return None
+
+    def _advance(self, data: bytes) -> SCGIConversation | None:
+        parser = self._parser
+        try:
+            environ = parser.feed(data)
+        except RequestError as error:
+            self._refuse(error)
+            return None
+        if environ is None:
+            if self.local:
+                self.receive_now(len(data))
+            self.server.rest(self, begun=True)
+            return None
+        self._environ = environ
+        self._rest = parser.rest[: parser.length]
+        self._left = parser.length - len(parser.rest)
+        if self.local:
+            if self._left > 0:
+                self.receive_now(len(data))
+            else:
+                self._peeked = len(data)
+        return self
+
+    def late(self) -> None:
+        """Refuse a request whose head did not come in time."""
+        if self._parting or not self._parser.begun:
+            self.server.close(self)
+        else:
+            text = "the request did not come in time"
+            self._refuse(RequestError(text, "408 Request Timeout"))
+
+    def _refuse(self, error: RequestError) -> None:
+        try:
+            self.send(refusal(error), 0)
+        except ClientDisconnected:
+            self.server.close(self)
+        else:
+            self._say_farewell()
+
+    def run(self, seat: Seat) -> None:
+        """Run the exchange, and end the connection."""
+        stdin = Body(self) if self._parser.length else NOTHING
+        handler = self.server.run_handler(seat, stdin, self, self._environ)
+        ended = getattr(handler, "ended", None)
+        if not self._begun and ended != "disconnected":
+            self._refuse(_FAILURE)
+        elif ended in ("ok", "error"):
+            self._end_well()
+        else:
+            if not self.local:
+                self.close_by_reset()
+            self.server.close(self)
+
+    def _end_well(self) -> None:
+        if self._left > 0:
+            self._say_farewell()
+            return
+        if self._peeked:
+            self.receive_now(self._peeked)
+        self.server.close(self)
+
+    def _say_farewell(self) -> None:
+        """Close after the front has.
+
+        It may still send, and closing before all is read would take from it what it
+        has not read of our answer.
+        """
+        self._parting = True
+        self.end()
+        self.deadline = monotonic() + self.server.settings.farewell_timeout
+        self.server.rest(self, begun=True)
+
+    def _overhear(self) -> None:
+        data = self.receive_now()
+        if data == b"":
+            self.server.close(self)
+        else:
+            self.server.rest(self, begun=True)
+
+    def write(self, data: bytes) -> None:
+        """Send all of it: this is the handler's stdout.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+        """
+        self._begun = True
+        self.send(data, self.server.settings.write_timeout)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered."""
+
+    def fileno(self) -> int:
+        """Give the socket's descriptor, which does not block from now on."""
+        self.socket.settimeout(0)
+        return self.socket.fileno()
+
+    def take(self, size: int) -> bytes:
+        """Give some of the body: what came with the head, else what comes.
+
+        Raises:
+            RequestError: it does not come.
+            ClientDisconnected: the connection broke before its end.
+        """
+        if self._rest:
+            data, self._rest = self._rest[:size], self._rest[size:]
+            return data
+        if self._left <= 0:
+            return b""
+        try:
+            data = self._receive_body(size)
+        except TimeoutError as exc:
+            text = "the request body did not come in time"
+            raise RequestError(text, "408 Request Timeout") from exc
+        if not data:
+            raise ClientDisconnected("the front left before the end of its request")
+        self._left -= len(data)
+        return data
+
+    def _receive_body(self, size: int) -> bytes:
+        patience = self.server.settings.read_timeout
+        if not self.local:
+            return self.receive(min(size, self._left), patience)
+        if self._left > 1:
+            return self.receive(min(size, self._left - 1), patience)
+        data = self.receive(1, patience, MSG_PEEK)
+        self._peeked = len(data)
+        return data
+
+
+class Body:
+    """wsgi.input, before it is bounded."""
+
+    __slots__ = ("_conversation",)
+
+    def __init__(self, conversation: SCGIConversation) -> None:
+        self._conversation = conversation
+
+    def read(self, size: int) -> bytes:
+        """Read up to ``size`` bytes; b"" at the end; see `SCGIConversation.take`."""
+        return self._conversation.take(size)

@@ -1,0 +1,392 @@
+"""A server of whatever a `Conversation` speaks: its sockets, its time, its end.
+
+A crew of threads runs it; see `handlerkit.gateways.crew`. A connection costs a thread
+only while an exchange runs on it: idle ones are polled, with a deadline.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from functools import partial
+from math import inf
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from handlerkit.gateways.channels import Channel
+from handlerkit.gateways.crew import Crew
+from handlerkit.gateways.failures import log_failure
+from handlerkit.gateways.listening import close_all
+from handlerkit.gateways.poller import make_poller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from handlerkit.gateways.kits import Kits, Seat
+    from handlerkit.gateways.listening import Listener
+
+    Log = Callable[[str], object]
+
+_RESPITE = 1.0  # seconds without accepting, after accepting failed
+_LAST_WORD = 1.0  # seconds for exchanges to notice that their connections were cut
+_AT_ONCE = 4  # connections accepted before one of them is served
+
+# Where a connection stands: it is polled, has something to read, is in the hands of a
+# thread, or is closed.
+IDLE, READY, BUSY, CLOSED = "idle", "ready", "busy", "closed"
+
+
+class Settings:
+    """How the server serves; times are in seconds.
+
+    ``header_timeout`` is for the head of a request; ``keep_alive_timeout`` for an idle
+    connection; ``read_timeout`` and ``write_timeout`` for a body that makes no
+    progress; ``farewell_timeout`` for a peer to take its last answer;
+    ``graceful_timeout`` is what running exchanges get at a stop. More than
+    ``max_connections`` wait to be accepted.
+    """
+
+    def __init__(  # noqa: PLR0913 - one flat table of the configuration
+        self,
+        *,
+        threads: int = 8,
+        max_connections: int = 1000,
+        header_timeout: float = 10.0,
+        keep_alive_timeout: float = 75.0,
+        read_timeout: float | None = None,
+        write_timeout: float = 60.0,
+        farewell_timeout: float = 5.0,
+        graceful_timeout: float = 30.0,
+        multiprocess: bool = False,
+    ) -> None:
+        self.threads = threads
+        self.max_connections = max_connections
+        self.header_timeout = header_timeout
+        self.keep_alive_timeout = keep_alive_timeout
+        self.read_timeout = write_timeout if read_timeout is None else read_timeout
+        self.write_timeout = write_timeout
+        self.farewell_timeout = farewell_timeout
+        self.graceful_timeout = graceful_timeout
+        self.multiprocess = multiprocess
+
+    @property
+    def shortest(self) -> float:
+        """The shortest time that a polled connection may have."""
+        return min(self.header_timeout, self.keep_alive_timeout, self.farewell_timeout)
+
+
+class Conversation(Channel):
+    """A connection, and what is said on it; one thread at a time has it in hand.
+
+    ``deadline`` is when its peer must have said something, while it is polled.
+    """
+
+    __slots__ = ("deadline", "is_polled", "server", "stands")
+
+    def __init__(self, sock: socket.socket, server: Server) -> None:
+        super().__init__(sock)
+        self.server = server
+        self.stands = READY
+        self.is_polled = False
+        self.deadline = inf
+
+    def read(self) -> Any:
+        """Read what has come; give a job for `run`, or None; never raises.
+
+        In the end it must `Server.rest` or `Server.close`, or give the job that will.
+        """
+        raise NotImplementedError
+
+    def late(self) -> None:
+        """Go on after the deadline has passed."""
+        self.server.close(self)
+
+
+class Server:
+    """Serves kits on listening sockets; see the module.
+
+    Args:
+        kits: what to run.
+        listeners: where; they are closed in the end.
+        converse: makes the conversation of a connection, from its socket and peer;
+            None for a peer that may not connect.
+        settings: see `Settings`.
+        log: is given what no exchange can report.
+        stderr: wsgi.errors.
+    """
+
+    def __init__(
+        self,
+        kits: Kits,
+        listeners: Sequence[Listener],
+        converse: Callable[[Server, socket.socket, Any], Conversation | None],
+        settings: Settings,
+        *,
+        log: Log,
+        stderr: Any = None,
+    ) -> None:
+        self.kits = kits
+        self.settings = settings
+        self.log = log
+        self.stderr = sys.stderr if stderr is None else stderr
+        self.stopping = False
+        self._listeners = tuple(listeners)
+        self._converse = converse
+        self._poller = make_poller()
+        self._lock = Lock()  # of where connections stand, and whether they are polled
+        self._crew = Crew(self, settings.threads)
+        self._open: set[Conversation] = set()
+        self._multithread = settings.threads > 1
+        self._accepting = False
+        self._respite = 0.0
+        self._due = 0.0
+        self._deadline: float | None = None
+        self._was_cut = False
+        self._wake_end, self._waker = socket.socketpair()
+        for end in (self._wake_end, self._waker):
+            end.settimeout(0)
+
+    def serve(self, ready: Callable[[], object] | None = None) -> None:
+        """Serve until `stop` is called, and what runs has finished."""
+        try:
+            self.kits.start()
+            self._poller.add(self._wake_end.fileno(), self._hear)
+            for listener in self._listeners:
+                listener.socket.settimeout(0)
+            if ready is not None:
+                ready()
+            self._crew.run()
+        finally:
+            self._clear_up()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Accept nothing new, finish what runs, return from `serve`.
+
+        From any thread, and from a signal handler. After ``graceful_timeout``, or
+        ``at_once``, the connections of what still runs are cut.
+        """
+        self.stopping = True
+        if at_once:
+            self._deadline = 0.0
+        self.wake()
+
+    def waker(self) -> socket.socket:
+        """Give a new socket that wakes the server when it is sent a byte."""
+        return self._waker.dup()
+
+    # What conversations call.
+
+    def run_handler(
+        self, seat: Seat, stdin: Any, stdout: Any, environ: dict[str, Any]
+    ) -> Any:
+        """Run the handler of one exchange; give it, or None where there was none."""
+        handler = None
+        kit = seat.take()
+        try:
+            handler = kit.handler(
+                stdin,
+                stdout,
+                self.stderr,
+                environ,
+                self._multithread,
+                self.settings.multiprocess,
+            )
+            handler.run(kit.application)
+        except BaseException as exc:  # noqa: BLE001 - an exchange never ends the server
+            log_failure(self.log, exc, getattr(handler, "make_report", None))
+        finally:
+            seat.leave()
+        return handler
+
+    def add_job(self, job: Any) -> None:
+        """Have something run by `Job.run`, besides what `Conversation.read` gave."""
+        self._crew.add(job)
+
+    def rest(self, conversation: Conversation, *, begun: bool = False) -> None:
+        """Have a connection read when its peer says something."""
+        if self.stopping and not begun:
+            self.close(conversation)
+            return
+        with self._lock:
+            conversation.stands = IDLE
+            if not conversation.is_polled:
+                self._poller.add(conversation.socket.fileno(), conversation)
+                conversation.is_polled = True
+
+    def claim(self, conversation: Conversation) -> bool:
+        """Take a connection in hand, if nobody has it."""
+        with self._lock:
+            if conversation.stands != IDLE:
+                return False
+            conversation.stands = BUSY
+            return True
+
+    def close(self, conversation: Conversation) -> None:
+        """Close a connection."""
+        with self._lock:
+            if conversation.stands == CLOSED:
+                return
+            conversation.stands = CLOSED
+            if conversation.is_polled:
+                self._poller.remove(conversation.socket.fileno())
+        self._open.discard(conversation)
+        conversation.socket.close()
+        if not self._accepting:  # there may be room, or nothing left to wait for
+            self.wake()
+
+    # The duties of the crew.
+
+    def seat(self) -> Seat:
+        """Give the place of a thread."""
+        return self.kits.seat()
+
+    def read(self, conversation: Conversation, /) -> Any:
+        """Read from a connection."""
+        conversation.stands = BUSY
+        return conversation.read()
+
+    def run(self, job: Any, seat: Seat, /) -> None:
+        """Run an exchange."""
+        job.run(seat)
+
+    def wake(self) -> None:
+        """Let `wait` return; from any thread."""
+        try:
+            self._waker.send(b"\0")
+        except OSError:  # it has been told, or has ended
+            return
+
+    def wait(self) -> None:
+        """Wait for what is to be done, and see to connections that are late."""
+        if self.stopping and self._is_finished():
+            self._crew.finish()
+            return
+        self._accept_or_not()
+        things = self._poller.wait(self._patience())
+        ready = self._crew.ready
+        for thing in things:
+            if not isinstance(thing, Conversation):
+                thing()
+                continue
+            with self._lock:
+                if thing.stands == IDLE:
+                    thing.stands = READY
+                    ready.append(thing)
+                elif thing.is_polled:  # it is busy, and says more: later
+                    self._poller.remove(thing.socket.fileno())
+                    thing.is_polled = False
+        now = monotonic()
+        if now >= self._due:
+            self._sweep(now)
+
+    def _hear(self) -> None:
+        self._wake_end.recv(4096)
+
+    def _patience(self) -> float | None:
+        """Give the seconds until something is due, None if nothing is."""
+        times = [] if self._deadline is None else [self._deadline]
+        if self._open:
+            times.append(self._due)
+        if self._respite and not self.stopping:
+            times.append(self._respite)
+        return max(0.0, min(times) - monotonic()) if times else None
+
+    def _sweep(self, now: float) -> None:
+        """See to the connections that are late, and when to look again."""
+        due = now + self.settings.shortest
+        for conversation in tuple(self._open):
+            if conversation.stands != IDLE:
+                continue
+            if conversation.deadline > now:
+                due = min(due, conversation.deadline)
+            elif self.claim(conversation):
+                conversation.late()
+        self._due = due
+
+    def _accept_or_not(self) -> None:
+        """Listen while there is room: who finds none waits in the backlog."""
+        accept = not self.stopping and len(self._open) < self.settings.max_connections
+        if self._respite:
+            accept = accept and monotonic() >= self._respite
+            self._respite = 0.0 if accept else self._respite
+        if accept == self._accepting:
+            return
+        self._accepting = accept
+        for listener in self._listeners:
+            number = listener.socket.fileno()
+            if accept:
+                self._poller.add(number, partial(self._accept, listener.socket))
+            else:
+                self._poller.remove(number)
+
+    def _accept(self, listening: socket.socket, most: int = _AT_ONCE) -> bool:
+        """Accept a few connections; False where there are no more."""
+        for _ in range(most):
+            if len(self._open) >= self.settings.max_connections:
+                return False
+            try:
+                sock, peer = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return False
+            except OSError as exc:  # out of descriptors, most likely
+                self.log(f"cannot accept a connection: {exc}")
+                self._respite = monotonic() + _RESPITE
+                return False
+            conversation = self._converse(self, sock, peer)
+            if conversation is None:
+                sock.close()
+                continue
+            self._open.add(conversation)
+            self._crew.ready.append(conversation)
+        return True
+
+    def _is_finished(self) -> bool:
+        """Wind down; say when that is done."""
+        now = monotonic()
+        if self._deadline is None:
+            self._deadline = now + self.settings.graceful_timeout
+        if self._listeners:
+            self._stop_listening()
+        if self._open and now >= self._deadline:
+            if self._was_cut:
+                return True
+            self._was_cut = True
+            self._deadline = now + _LAST_WORD
+            for conversation in tuple(self._open):
+                conversation.cut()
+        return not self._open
+
+    def _stop_listening(self) -> None:
+        """Take in who is waiting to be accepted, and look at who is idle once more.
+
+        Who has begun a request by now is answered; `rest` closes the others.
+        """
+        self._accept_or_not()
+        for listener in self._listeners:
+            if listener.own:
+                listener.forget_path()
+                while self._accept(listener.socket):
+                    pass
+        close_all(self._listeners)
+        self._listeners = ()
+        for conversation in tuple(self._open):
+            if self.claim(conversation):
+                self._crew.ready.append(conversation)
+
+    def _clear_up(self) -> None:
+        self._crew.finish()
+        if self._open:
+            self.log(
+                f"{len(self._open)} exchanges did not end in time, and were abandoned"
+            )
+        else:
+            self._crew.join()
+        for conversation in tuple(self._open):
+            self.close(conversation)
+        close_all(self._listeners)
+        self._poller.close()
+        self._wake_end.close()
+        self._waker.close()
+        self.kits.close()
