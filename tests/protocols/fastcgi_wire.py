@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from handlerkit.errors import ClientDisconnected, RequestError
+from handlerkit.errors import ClientDisconnected, ProtocolError, RequestError
 from handlerkit.protocols import fastcgi_records as records
 from handlerkit.protocols.fastcgi import (
     Aborted,
@@ -201,6 +201,53 @@ def cut(steps: list[Step], places: list[int]) -> list[Step]:
         edges = [0, *sorted(place % (len(step) + 1) for place in places), len(step)]
         cut_steps += [step[a:b] for a, b in itertools.pairwise(edges)]
     return cut_steps
+
+
+# Limits that little passes.
+SMALL = Limits(
+    max_params_size=200,
+    max_params=4,
+    max_param_name=127,
+    max_param_value=127,
+    max_body=1000,
+    max_unread=100,
+    max_requests=3,
+    max_idle_records=5,
+)
+
+
+def held(connection: Connection) -> int:
+    """Give the bytes that a connection keeps of what was fed."""
+    return len(connection._kept) + sum(
+        len(request._params or b"") + len(request._body or b"")
+        for request in connection.open
+    )
+
+
+def feed_greedily(wire: bytes, size: int, limits: Limits = SMALL) -> None:
+    """Take nothing from a connection until it is full; it keeps no more than it may."""
+    connection = Connection(limits)
+    most = limits.max_params_size + limits.max_unread + size
+    broken = False
+    for at in range(0, len(wire), size):
+        events = connection.feed(wire[at : at + size])
+        broken = any(isinstance(event, Broken) for event in events)
+        assert len(connection.open) <= limits.max_requests
+        assert held(connection) <= limits.max_requests * most + 4096
+        if broken:
+            break
+        for request in connection.open if connection.full else ():
+            take_all(request)
+        assert not connection.full
+    try:
+        connection.feed(b"")
+    except ProtocolError:
+        assert broken
+
+
+def take_all(request: Request) -> bytes:
+    """Take what waits of a body."""
+    return b"".join(iter(lambda: request.take(1000) if request.unread else b"", b""))
 
 
 CASES = Path(__file__).parent / "fastcgi_cases"

@@ -18,12 +18,14 @@ from handlerkit.protocols.fastcgi import Broken, Connection, Limits, Request
 from handlerkit.protocols.fastcgi_params import read_pairs, write_pairs
 from tests.protocols.fastcgi_wire import (
     CASE_NAMES,
+    SMALL,
     Front,
     Step,
     begin,
     cut,
     drive,
     expected_of,
+    feed_greedily,
     read_wire,
     record,
     steps_of,
@@ -202,16 +204,6 @@ def test_a_request_in_one_piece_takes_the_short_cut(keep: bool, padding: int) ->
         assert taken == len(wire + end)
 
 
-SMALL = Limits(
-    max_params_size=200,
-    max_params=4,
-    max_param_name=127,
-    max_param_value=127,
-    max_body=1000,
-    max_unread=100,
-    max_requests=3,
-    max_idle_records=5,
-)
 RECORDS = st.builds(
     record,
     st.sampled_from([1, 1, 2, 3, 4, 4, 4, 5, 5, 5, 6, 8, 9, 10, 99]),
@@ -221,37 +213,21 @@ RECORDS = st.builds(
 )
 
 
-def held(connection: Connection) -> int:
-    """Give the bytes that a connection keeps of what was fed."""
-    return len(connection._kept) + sum(
-        len(request._params or b"") + len(request._body or b"")
-        for request in connection.open
-    )
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.lists(RECORDS | st.binary(max_size=10), max_size=60), st.integers(1, 64))
 def test_no_records_raise_or_are_kept_beyond_the_limits(
     pieces: list[bytes], size: int
 ) -> None:
-    """Whatever comes, and even if nothing is ever taken until it must be."""
-    wire = b"".join(pieces)
-    connection = Connection(SMALL)
-    broken = False
-    for at in range(0, len(wire), size):
-        events = connection.feed(wire[at : at + size])
-        broken = any(isinstance(event, Broken) for event in events)
-        assert len(connection.open) <= SMALL.max_requests
-        most = SMALL.max_params_size + SMALL.max_unread + size
-        assert held(connection) <= SMALL.max_requests * most + 4096
-        if broken:
-            break
-        for request in connection.open if connection.full else ():
-            assert request.aborted or request.take(1000) is not None
-            assert not request.unread
-    if broken:
-        with pytest.raises(ProtocolError):
-            connection.feed(b"")
+    feed_greedily(b"".join(pieces), size)
+
+
+def test_a_broken_connection_says_so_again() -> None:
+    connection = Connection(Limits())
+    (event,) = connection.feed(b"GET / HTTP/1.1")
+    assert isinstance(event, Broken)
+
+    with pytest.raises(ProtocolError, match="version 71"):
+        connection.feed(begin())
 
 
 def test_a_connection_is_full_until_what_waits_is_taken() -> None:
