@@ -143,10 +143,10 @@ class RequestParser:
 
 def _check_digits(text: bytes, limits: Limits) -> None:
     """Refuse what can begin no netstring, such as the head of an HTTP request."""
+    if text[:1] == b"0" and text[1:2].isdigit():
+        _refuse("the length of the head begins with a zero")
     if text.translate(None, b"0123456789"):
         _refuse("the request does not begin with the length of its head")
-    if text[:1] == b"0" and len(text) > 1:
-        _refuse("the length of the head begins with a zero")
     if len(text) > limits.digits:
         _refuse(f"the head is over {limits.max_header_size} bytes", HEAD_TOO_LARGE)
 

@@ -3,27 +3,68 @@
 The first byte says in what pieces the others are fed.
 """
 
-from tests.protocols.fastcgi_wire import CASE_NAMES, SMALL, drive, feed_greedily
-from tests.protocols.fastcgi_wire import steps_of as fastcgi_steps
+from typing import Any
+
+from handlerkit.errors import RequestError
+from handlerkit.protocols import scgi as scgi_protocol
+from tests.protocols import fastcgi_wire
+
+SMALL = scgi_protocol.Limits(max_header_size=300, max_params=5, max_body=1000)
+HEAD = b"CONTENT_LENGTH\0%d\0SCGI\x001\0REQUEST_METHOD\0POST\0"
 
 
 def fastcgi(data: bytes) -> None:
     """Any bytes read the same in any pieces, and little is kept of them."""
     size, wire = data[0] % 64 + 1 if data else 1, data[1:]
-    pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
+    whole = fastcgi_wire.drive([wire], fastcgi_wire.SMALL)
+    pieces = fastcgi_wire.drive([*cut(wire, size)], fastcgi_wire.SMALL)
 
-    assert drive([wire], SMALL).result() == drive([*pieces], SMALL).result()
-    feed_greedily(wire, size)
+    assert whole.result() == pieces.result()
+    fastcgi_wire.feed_greedily(wire, size)
+
+
+def scgi(data: bytes) -> None:
+    """Any bytes read the same in any pieces; also as a head whose length is right."""
+    size, wire = data[0] % 64 + 1 if data else 1, data[1:]
+    for whole in (wire, b"%d:%b,hello" % (len(wire), wire)):
+        assert read_scgi(cut(whole, size)) == read_scgi([whole])
+
+
+def read_scgi(pieces: list[bytes]) -> Any:
+    """Give what becomes of a head: variables and what follows, or what it says."""
+    parser = scgi_protocol.RequestParser(SMALL)
+    for number, piece in enumerate(pieces):
+        try:
+            variables = parser.feed(piece)
+        except RequestError as error:
+            return error.status, str(error)
+        if variables is not None:
+            rest = parser.rest + b"".join(pieces[number + 1 :])
+            return variables, parser.length, parser.size, rest
+        assert len(parser._buffer) <= SMALL.max_header_size + SMALL.digits + 1
+    return "incomplete", parser.begun
+
+
+def cut(wire: bytes, size: int) -> list[bytes]:
+    return [wire[at : at + size] for at in range(0, len(wire), size)]
 
 
 def fastcgi_seeds() -> list[bytes]:
     """Give the bytes of the wire cases."""
     return [
-        b"\x07"
-        + b"".join(step for step in fastcgi_steps(name) if step.__class__ is bytes)
-        for name in CASE_NAMES
+        b"\x07" + b"".join(step for step in steps if not isinstance(step, int))
+        for steps in map(fastcgi_wire.steps_of, fastcgi_wire.CASE_NAMES)
     ]
 
 
-TARGETS = {"fastcgi": fastcgi}
-SEEDS = {"fastcgi": fastcgi_seeds}
+def scgi_seeds() -> list[bytes]:
+    """Give heads, and requests of them."""
+    heads = [HEAD % 0, HEAD % 5, HEAD % 1001, HEAD[:-1] % 0, HEAD.replace(b"SCGI", b"")]
+    return [
+        *(b"\x07" + head for head in heads),
+        *(b"\x07%d:%b,hello" % (len(head), head) for head in heads),
+    ]
+
+
+TARGETS = {"fastcgi": fastcgi, "scgi": scgi}
+SEEDS = {"fastcgi": fastcgi_seeds, "scgi": scgi_seeds}
