@@ -21,6 +21,7 @@ from handlerkit.cli import (
     redact,
     schema,
     trace,
+    why,
 )
 from handlerkit.cli.telling import tell
 from handlerkit.errors import ConfigError, HandlerkitError
@@ -38,6 +39,7 @@ _ADDED: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "redact": redact.add_options,
     "schema": schema.add_options,
     "trace": trace.add_options,
+    "why": why.add_options,
 }
 _NO_CONFIG = "name one with --config, or: handlerkit init > handlerkit.toml"
 
@@ -130,6 +132,12 @@ def _parser() -> argparse.ArgumentParser:
             explain_proxy.explain_proxy,
             "say what proxy-headers makes of a request, and why",
             "--peer 10.0.0.5 --header 'X-Forwarded-For: 203.0.113.9'",
+        ),
+        (
+            "why",
+            why.why,
+            "say who is called for a hook, in which order, and why",
+            "log_exception",
         ),
         (
             "trace",

@@ -85,6 +85,47 @@ def _in_order(manager: PluginManager, hook: str) -> list[HookImpl]:
     return [] if caller is None else caller.get_hookimpls()[::-1]
 
 
+def _ordered(manager: PluginManager, hook: str, order: Sequence[str]) -> list[HookImpl]:
+    """Give a hook's implementations in the order of their calls, named ones first."""
+    rank = {plugin: place for place, plugin in enumerate(order)}
+    return sorted(
+        _in_order(manager, hook),
+        key=lambda impl: rank.get(impl.plugin_name, len(rank)),
+    )
+
+
+class Candidate(NamedTuple):
+    """One implementation of a hook, as its plugin has marked it."""
+
+    plugin: str
+    function: str
+    wrapper: bool
+    tryfirst: bool
+    trylast: bool
+
+
+def candidates(
+    hook: str, plugins: Iterable[Named], order: Sequence[str] = ()
+) -> list[Candidate]:
+    """Give who implements a hook, in the order of calls, also those excluded there.
+
+    Of plugins that `resolve` finds no fault with; ``order`` is that of the hook.
+    """
+    manager = PluginManager(PROJECT)
+    for named in reversed([*plugins]):
+        manager.register(named.plugin, named.name)
+    return [
+        Candidate(
+            impl.plugin_name,
+            _qualname(impl.function),
+            impl.wrapper,
+            impl.tryfirst,
+            impl.trylast,
+        )
+        for impl in _ordered(manager, hook, order)
+    ]
+
+
 def _impls(
     manager: PluginManager,
     plugins: Iterable[Named],
@@ -94,15 +135,11 @@ def _impls(
     skipping = {named.name for named in plugins if named.on_error == "skip"}
     impls = []
     for name, hook in HOOKS.items():
-        first = list(orders.get(name, ()))
-        rank = {plugin: place for place, plugin in enumerate(first)}
-        found = [
-            impl
-            for impl in _in_order(manager, name)
+        impls += [
+            _impl(hook, impl, impl.plugin_name in skipping)
+            for impl in _ordered(manager, name, orders.get(name, ()))
             if impl.plugin_name not in excludes.get(name, ())
         ]
-        found.sort(key=lambda impl: rank.get(impl.plugin_name, len(rank)))
-        impls += [_impl(hook, impl, impl.plugin_name in skipping) for impl in found]
     return impls
 
 

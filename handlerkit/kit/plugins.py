@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from handlerkit.plan import Impl
 
 # There unasked; ``[plugins.text-log] enabled = false`` takes it away.
-_UNASKED = "text-log"
+UNASKED = "text-log"
 
 
 class Loaded:
@@ -65,6 +65,14 @@ class Plugins(LifeCycle):
         self.warnings: list[Fault] = []
 
     @property
+    def named(self) -> list[registry.Named]:
+        """The plugins as their hooks are resolved."""
+        return [
+            registry.Named(each.name, each.plugin, each.entry.on_error)
+            for each in self.loaded
+        ]
+
+    @property
     def records(self) -> dict[str, config.Record]:
         """The settings of each plugin that has any, by its name."""
         loaded = {each.name: each.settings for each in self.loaded}
@@ -96,7 +104,7 @@ def load_plugins(
         return plugins, [], []
     faults: list[Fault] = []
     # Of several trylast, pluggy calls the first in the file last of all.
-    entries = {_UNASKED: config.PluginEntry(), **settings.plugins}
+    entries = {UNASKED: config.PluginEntry(), **settings.plugins}
     for name, entry in entries.items():
         if not entry.enabled:
             plugins.inactive[name] = "disabled"
@@ -104,10 +112,7 @@ def load_plugins(
         faults += _load(document, settings, plugins, (name, entry))
     try:
         impls = registry.resolve(
-            [
-                registry.Named(each.name, each.plugin, each.entry.on_error)
-                for each in plugins.loaded
-            ],
+            plugins.named,
             {hook: table.order for hook, table in settings.hooks.items()},
             {hook: table.exclude for hook, table in settings.hooks.items()},
         )
