@@ -169,7 +169,7 @@ class Exchange:
 
     def run(
         self,
-        seat: Seat,
+        seat: Seat[Any],
         stderr: Any,
         log: Callable[[str], object],
         *,

@@ -21,13 +21,12 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 from traceback import format_exc
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from handlerkit.errors import HandlerkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 _RELOAD, _LEFT, _END = "reload", "left", "end"
 _LAST_LOAD = 5.0  # seconds that a load gets to finish when the server has ended
@@ -50,7 +49,10 @@ class Kit(Protocol):
         """Close the plugins."""
 
 
-class Seat:
+_K = TypeVar("_K", bound=Kit)
+
+
+class Seat(Generic[_K]):
     """The place of one thread, which runs one exchange at a time.
 
     ``kit`` is the kit of the exchange that runs, None between two.
@@ -58,11 +60,11 @@ class Seat:
 
     __slots__ = ("_kits", "kit")
 
-    def __init__(self, kits: Kits) -> None:
+    def __init__(self, kits: Kits[_K]) -> None:
         self._kits = kits
-        self.kit: Kit | None = None
+        self.kit: _K | None = None
 
-    def take(self) -> Kit:
+    def take(self) -> _K:
         """Begin an exchange; give its kit."""
         kits = self._kits
         while True:
@@ -78,7 +80,7 @@ class Seat:
             self._kits.tell_left()
 
 
-class Kits:
+class Kits(Generic[_K]):
     """The current kit, and those before it that still have exchanges.
 
     Args:
@@ -90,21 +92,21 @@ class Kits:
 
     def __init__(
         self,
-        kit: Kit,
-        load: Callable[[Any], Kit] | None = None,
+        kit: _K,
+        load: Callable[[_K], _K] | None = None,
         *,
         log: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.current = kit
         self._load = load
         self._log = log
-        self._seats: list[Seat] = []
-        self._replaced: list[Kit] = []
+        self._seats: list[Seat[_K]] = []
+        self._replaced: list[_K] = []
         self._ended = False
         self._told: SimpleQueue[str] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def seat(self) -> Seat:
+    def seat(self) -> Seat[_K]:
         """Give a new seat."""
         seat = Seat(self)
         self._seats.append(seat)
@@ -149,7 +151,7 @@ class Kits:
             kit.close()
         self._replaced.clear()
 
-    def _serve(self, load: Callable[[Any], Kit]) -> None:
+    def _serve(self, load: Callable[[_K], _K]) -> None:
         """Reload, and close what was replaced: the life of the thread for it."""
         while not self._ended:
             told = {self._told.get()}
@@ -158,7 +160,7 @@ class Kits:
                 self._reload(load)
             self._close_left()
 
-    def _reload(self, load: Callable[[Any], Kit]) -> None:
+    def _reload(self, load: Callable[[_K], _K]) -> None:
         try:
             kit = load(self.current)
             if self._ended:

@@ -50,32 +50,36 @@ def run_builtin(
         HandlerkitError: the address cannot be had, or a plugin does not start.
     """
     with Hangups() as hangups:
-        kit = load(source, app, entry="serve")
-        kit.require_application()
-        given = [("server", "bind")] if bind else []
-        given += [("app", "target")] if app else []
-        say_on = http.log_to_stderr
-        reloading = Reloading(source, kit, given=given, say=say_on)
-        kits = Kits(kit, reloading, log=say_on)
+        kits = _kits(source, app, bind)
         hangups.tell(kits.reload)
-        _serve(kits, kit, bind or kit.config.server.bind, say)
+        _serve(kits, bind, say)
     return 0
 
 
-def _serve(kits: Kits, kit: Kit, bind: str, say: Callable[[str], None]) -> None:
-    server = kit.config.server
+def _kits(source: Source, app: WSGIApplication | None, bind: str | None) -> Kits[Kit]:
+    """Load the first kit, in a frame that ends: nobody but the server is to keep it."""
+    kit = load(source, app, entry="serve")
+    kit.require_application()
+    given = [("server", "bind")] if bind else []
+    given += [("app", "target")] if app else []
+    say = http.log_to_stderr
+    return Kits(kit, Reloading(source, kit, given=given, say=say), log=say)
+
+
+def _serve(kits: Kits[Kit], bind: str | None, say: Callable[[str], None]) -> None:
+    server = kits.current.config.server
     listeners = listening.listen(
-        bind,
+        bind or server.bind,
         backlog=server.backlog,
         unix_mode=int(server.unix_mode, 8),
         unix_owner=server.unix_owner or "",
     )
-    speaks = protocol(kit.handler_class)
+    speaks = protocol(kits.current.handler_class)
 
     def announce() -> None:
         scheme = f"{speaks.lower()}:"
         urls = [each.url.replace("http:", scheme, 1) for each in listeners]
-        for line in describe(kit, ", ".join(urls)):
+        for line in describe(kits.current, ", ".join(urls)):
             say(line)
 
     if speaks == "HTTP":
