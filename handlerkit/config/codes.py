@@ -58,7 +58,7 @@ CODES = {
     # What a reload cannot change.
     "HK521": "code that has changed since it was imported",
     "HK522": "a key of [app] that has changed since the start",
-    "HK523": "a key of [server] that has changed since the start",
+    "HK523": "a setting of the server that has changed since the start",
     # What is made of a configuration.
     "HK701": "a schema, named for editors, that is not of this environment",
 }

@@ -169,7 +169,7 @@ class Exchange:
 
     def run(
         self,
-        seat: Seat[Any],
+        seat: Seat,
         stderr: Any,
         log: Callable[[str], object],
         *,

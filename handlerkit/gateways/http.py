@@ -19,7 +19,7 @@ __all__ = ["HTTPServer", "Settings", "log_to_stderr", "serve"]
 
 
 def serve(
-    kits: Kits[Any],
+    kits: Kits,
     listeners: Sequence[Listener],
     *,
     ready: Callable[[], object] | None = None,

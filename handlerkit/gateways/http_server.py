@@ -89,7 +89,7 @@ class HTTPServer:
 
     def __init__(
         self,
-        kits: Kits[Any],
+        kits: Kits,
         listeners: Sequence[Listener],
         settings: Settings | None = None,
         *,
@@ -384,7 +384,7 @@ class HTTPServer:
                 self._wake()
 
     def _run_exchange(
-        self, seat: Seat[Any], connection: Connection, request: Request
+        self, seat: Seat, connection: Connection, request: Request
     ) -> str:
         own = self._settings
         exchange = Exchange(

@@ -21,12 +21,13 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 from traceback import format_exc
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from handlerkit.errors import HandlerkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _RELOAD, _LEFT, _END = "reload", "left", "end"
 _LAST_LOAD = 5.0  # seconds that a load gets to finish when the server has ended
@@ -49,10 +50,7 @@ class Kit(Protocol):
         """Close the plugins."""
 
 
-_K = TypeVar("_K", bound=Kit)
-
-
-class Seat(Generic[_K]):
+class Seat:
     """The place of one thread, which runs one exchange at a time.
 
     ``kit`` is the kit of the exchange that runs, None between two.
@@ -60,11 +58,11 @@ class Seat(Generic[_K]):
 
     __slots__ = ("_kits", "kit")
 
-    def __init__(self, kits: Kits[_K]) -> None:
+    def __init__(self, kits: Kits) -> None:
         self._kits = kits
-        self.kit: _K | None = None
+        self.kit: Kit | None = None
 
-    def take(self) -> _K:
+    def take(self) -> Any:
         """Begin an exchange; give its kit."""
         kits = self._kits
         while True:
@@ -80,7 +78,7 @@ class Seat(Generic[_K]):
             self._kits.tell_left()
 
 
-class Kits(Generic[_K]):
+class Kits:
     """The current kit, and those before it that still have exchanges.
 
     Args:
@@ -92,21 +90,21 @@ class Kits(Generic[_K]):
 
     def __init__(
         self,
-        kit: _K,
-        load: Callable[[_K], _K] | None = None,
+        kit: Kit,
+        load: Callable[[Any], Kit] | None = None,
         *,
         log: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self.current = kit
+        self.current: Any = kit  # a `Kit`, of the class that `load` makes
         self._load = load
         self._log = log
-        self._seats: list[Seat[_K]] = []
-        self._replaced: list[_K] = []
+        self._seats: list[Seat] = []
+        self._replaced: list[Kit] = []
         self._ended = False
         self._told: SimpleQueue[str] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def seat(self) -> Seat[_K]:
+    def seat(self) -> Seat:
         """Give a new seat."""
         seat = Seat(self)
         self._seats.append(seat)
@@ -151,7 +149,7 @@ class Kits(Generic[_K]):
             kit.close()
         self._replaced.clear()
 
-    def _serve(self, load: Callable[[_K], _K]) -> None:
+    def _serve(self, load: Callable[[Any], Kit]) -> None:
         """Reload, and close what was replaced: the life of the thread for it."""
         while not self._ended:
             told = {self._told.get()}
@@ -160,7 +158,7 @@ class Kits(Generic[_K]):
                 self._reload(load)
             self._close_left()
 
-    def _reload(self, load: Callable[[_K], _K]) -> None:
+    def _reload(self, load: Callable[[Any], Kit]) -> None:
         try:
             kit = load(self.current)
             if self._ended:

@@ -363,6 +363,7 @@ class Server:
 
         Who has begun a request by now is answered; `rest` closes the others.
         """
+        self.kits.settle()
         self._accept_or_not()
         for listener in self._listeners:
             if listener.own:

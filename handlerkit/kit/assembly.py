@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from handlerkit import config
 from handlerkit.errors import ConfigError, Fault
-from handlerkit.kit.classes import configured, handler_class, instance_attributes
+from handlerkit.kit.classes import (
+    configured,
+    handler_class,
+    instance_attributes,
+    protocol,
+)
 from handlerkit.kit.plugins import Plugins, load_plugins
 from handlerkit.kit.reporting import report_maker
 from handlerkit.kit.targets import join_path, load_application
@@ -204,7 +209,8 @@ def assemble(
         now = config.Written(document, settings)
         settings = settings.model_copy(update={"server": running.kit.config.server})
         kind, warnings, found = _check(settings, entry)
-        warnings += config.restarts(running.started, now, but=running.given)
+        kind, told = _of_protocol(running, kind)
+        warnings += [*told, *config.restarts(running.started, now, but=running.given)]
     faults += more + found
     if app is None:
         app, more = _application(document, settings, complete=complete)
@@ -227,6 +233,19 @@ def assemble(
         entry=entry,
         generation=1 if running is None else running.kit.generation + 1,
     )
+
+
+def _of_protocol(
+    running: Running, kind: type[BaseHandler] | None
+) -> tuple[type[BaseHandler] | None, list[Fault]]:
+    """Give a class that speaks what the server does: its own, if this one does not."""
+    has = running.kit.handler_class
+    if kind is None or protocol(kind) == protocol(has):
+        return kind, []
+    text = f"the class speaks {protocol(kind)}, and the server {protocol(has)}"
+    text = f"{text}: that takes a restart"
+    own: Any = has.__base__
+    return own, [Fault("HK523", text, path=("handler", "class"))]
 
 
 def _read(source: Source) -> tuple[config.Document, config.Config, list[Fault]]:

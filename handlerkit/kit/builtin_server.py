@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from handlerkit.config.model import ServerSettings
-    from handlerkit.kit.assembly import Kit, Source
+    from handlerkit.kit.assembly import Source
 
 # What of [server] is the built-in servers' own, under the same names.
 _ALL = (
@@ -56,7 +56,7 @@ def run_builtin(
     return 0
 
 
-def _kits(source: Source, app: WSGIApplication | None, bind: str | None) -> Kits[Kit]:
+def _kits(source: Source, app: WSGIApplication | None, bind: str | None) -> Kits:
     """Load the first kit, in a frame that ends: nobody but the server is to keep it."""
     kit = load(source, app, entry="serve")
     kit.require_application()
@@ -66,7 +66,7 @@ def _kits(source: Source, app: WSGIApplication | None, bind: str | None) -> Kits
     return Kits(kit, Reloading(source, kit, given=given, say=say), log=say)
 
 
-def _serve(kits: Kits[Kit], bind: str | None, say: Callable[[str], None]) -> None:
+def _serve(kits: Kits, bind: str | None, say: Callable[[str], None]) -> None:
     server = kits.current.config.server
     listeners = listening.listen(
         bind or server.bind,

@@ -306,6 +306,23 @@ def test_what_changed_of_the_server_waits_for_a_restart(reloads, line, change):
     assert new.config.server == old.config.server
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ("auto", "SCGIHandler", "speaks SCGI, and the server HTTP"),
+        ("FastCGIHandler", "auto", "speaks HTTP, and the server FastCGI"),
+    ],
+)
+def test_a_class_for_another_protocol_waits_for_a_restart(reloads, one, other, said):
+    toml = APP + '[handler]\nclass = "{}"\n'
+    old = reloads.begin(toml.format(one))
+
+    new = reloads.reload(toml.format(other))
+
+    assert f"warning[HK523]: the class {said}: that takes" in reloads.said[0]
+    assert new.handler_class.__base__ is old.handler_class.__base__
+
+
 def test_environ_goes_on_telling_of_the_server_that_runs(site, reloads):
     reloads.begin('[app]\ntarget = "shop:environ"\n[server]\nthreads = 1\n')
     new = reloads.reload('[app]\ntarget = "shop:environ"\n[server]\nthreads = 8\n')
