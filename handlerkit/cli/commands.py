@@ -55,12 +55,6 @@ def plugins(options: Namespace) -> int:
     return 0
 
 
-def init(options: Namespace) -> int:  # noqa: ARG001 - as every command
-    """Print a commented configuration, made from the models."""
-    print(config.initial(), end="")
-    return 0
-
-
 def _say(line: str) -> None:
     """Announce to who reads it; a server serves without being read, too."""
     try:

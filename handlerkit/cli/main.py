@@ -18,6 +18,7 @@ from handlerkit.cli import (
     commands,
     explain,
     explain_proxy,
+    init,
     redact,
     schema,
     trace,
@@ -36,6 +37,7 @@ _ADDED: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "check": check.add_options,
     "explain": explain.add_options,
     "explain-proxy": explain_proxy.add_options,
+    "init": init.add_options,
     "redact": redact.add_options,
     "schema": schema.add_options,
     "trace": trace.add_options,
@@ -165,9 +167,9 @@ def _parser() -> argparse.ArgumentParser:
         ),
         (
             "init",
-            commands.init,
-            "print a commented handlerkit.toml",
-            "> handlerkit.toml",
+            init.init,
+            "write a commented handlerkit.toml, or what a server needs to run one",
+            "--for nginx --config /srv/shop/handlerkit.toml --url /shop",
         ),
     ):
         sub = subparsers.add_parser(

@@ -1,6 +1,5 @@
 """The command line, as a user types it: what it prints, and how it ends."""
 
-import itertools
 import json
 import os
 import signal
@@ -420,20 +419,6 @@ def test_what_a_plugin_prints_is_no_part_of_the_output(shell, command):
     assert "loud\n" in done.stderr
     assert "\nloud\n" not in f"\n{done.stdout}"
     assert done.stdout
-
-
-# --- init --------------------------------------------------------------------
-
-
-def test_init_is_a_valid_file_with_a_comment_for_each_key(shell):
-    text = shell("init").stdout
-    shell.write("handlerkit.toml", text)
-
-    assert shell("check").returncode == 0
-    lines = text.splitlines()
-    for above, line in itertools.pairwise(lines):
-        if " = " in line and not line.startswith("#"):
-            assert above.startswith("# ")
 
 
 # --- serve -------------------------------------------------------------------

@@ -1,0 +1,168 @@
+"""`handlerkit init`: what it prints, where it writes, and what it refuses."""
+
+import itertools
+import os
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import handlerkit
+from handlerkit.cli.snippets import ways
+
+ROOT = str(Path(handlerkit.__file__).parent.parent)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "handlerkit", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": ROOT},
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    return run
+
+
+def test_it_is_a_valid_file_with_a_comment_for_each_key(shell, tmp_path):
+    text = shell("init", "--target", "shop:app").stdout
+    (tmp_path / "handlerkit.toml").write_text(text)
+
+    assert shell("check").returncode == 0
+    assert tomllib.loads(text)["app"]["target"] == "shop:app"
+    for above, line in itertools.pairwise(text.splitlines()):
+        if " = " in line and not line.startswith("#"):
+            assert above.startswith("# ")
+
+
+def test_it_is_written_to_a_file_but_never_over_one_unasked(shell, tmp_path):
+    first = shell("init", "--output", "handlerkit.toml")
+    again = shell("init", "--output", "handlerkit.toml", "--target", "b:c")
+    forced = shell("init", "--output", ".", "--target", "b:c", "--force")
+
+    assert (first.returncode, first.stdout, first.stderr) == (0, "", "")
+    assert again.returncode == 1
+    assert again.stderr == (
+        "handlerkit: handlerkit.toml is there already: --force writes over it\n"
+    )
+    assert forced.returncode == 0
+    assert '"b:c"' in (tmp_path / "handlerkit.toml").read_text()
+
+
+def test_a_link_that_leads_nowhere_is_a_file_that_is_there(shell, tmp_path):
+    (tmp_path / "handlerkit.toml").symlink_to(tmp_path / "elsewhere")
+
+    assert shell("init", "--output", "handlerkit.toml").returncode == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_of_two_files_none_is_written_if_one_is_there(shell, tmp_path):
+    (tmp_path / "units").mkdir()
+    taken = tmp_path / "units" / f"{tmp_path.name}.socket"
+    taken.touch()
+
+    done = shell("init", "--for", "systemd", "--output", "units")
+
+    assert done.returncode == 1
+    assert list((tmp_path / "units").iterdir()) == [taken]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(shell):
+    done = shell("init", "--output", "none/handlerkit.toml")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "handlerkit: none/handlerkit.toml cannot be written: "
+        "No such file or directory\n"
+    )
+
+
+@pytest.mark.parametrize("server", ways())
+def test_it_prints_for_every_server_with_absolute_paths(shell, tmp_path, server):
+    done = shell("init", "--for", server)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(tmp_path / "handlerkit.toml") in done.stdout
+    assert "@" not in done.stdout.replace("=@system-service", "")
+
+
+@pytest.mark.parametrize("server", ways())
+def test_nothing_of_a_condition_is_left(shell, server):
+    for via in ways()[server]:
+        for url in ("/", "/app"):
+            text = shell("init", "--for", server, "--via", via, "--url", url).stdout
+            assert not [line for line in text.splitlines() if line[:1] == "{"]
+
+
+def test_only_a_script_is_executable(shell, tmp_path):
+    shell("init", "--for", "cgi", "--output", "shop.cgi")
+    shell("init", "--for", "nginx", "--output", "nginx.conf")
+
+    assert os.access(tmp_path / "shop.cgi", os.X_OK)
+    assert not stat.S_IMODE((tmp_path / "nginx.conf").stat().st_mode) & 0o111
+
+
+def test_the_address_is_that_of_the_file(shell, tmp_path):
+    (tmp_path / "handlerkit.toml").write_text('[server]\nbind = "unix:/run/a.sock"\n')
+
+    assert "http://unix:/run/a.sock;" in shell("init", "--for", "nginx").stdout
+    assert (
+        "unix:/run/b.sock"
+        in shell("init", "--for", "nginx", "--socket", "/run/b.sock").stdout
+    )
+
+
+@pytest.mark.parametrize("bind", ['"systemd"', '"fd:3"', '{ env = "BIND" }', "3"])
+def test_an_address_that_the_file_does_not_tell_is_the_default(shell, tmp_path, bind):
+    (tmp_path / "handlerkit.toml").write_text(f"[server]\nbind = {bind}\n")
+
+    assert "http://127.0.0.1:8000;" in shell("init", "--for", "nginx").stdout
+
+
+def test_an_address_of_ipv6_is_written_as_each_server_has_it(shell, tmp_path):
+    (tmp_path / "handlerkit.toml").write_text('[server]\nbind = "[::1]:80"\n')
+
+    assert "http://[::1]:80;" in shell("init", "--for", "nginx").stdout
+    assert '"host" => "::1", "port" => 80' in shell("init", "--for", "lighttpd").stdout
+    assert "ListenStream=[::1]:80\n" in shell("init", "--for", "systemd").stdout
+
+
+def test_a_file_that_is_no_toml_is_told(shell, tmp_path):
+    (tmp_path / "handlerkit.toml").write_text("[server")
+
+    done = shell("init", "--for", "nginx")
+
+    assert done.returncode == 2
+    assert "error[HK104]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--for", "iis"], 2, "invalid choice: 'iis'"),
+        (["--for", "nginx", "--via", "cgi"], 2, "--for nginx is --via http, not cgi"),
+        (["--for", "nginx", "--url", "app"], 2, 'must be "/", or like "/app"'),
+        (["--for", "nginx", "--url", "/app/"], 2, 'must be "/", or like "/app"'),
+        (["--for", "nginx", "--url", "/a;b"], 2, 'must be "/", or like "/app"'),
+        (["--for", "cgi", "--config", "a b.toml"], 1, "characters that servers take"),
+        (["--for", "cgi", "--config", 'a".toml'], 1, "characters that servers take"),
+        (["--for", "systemd", "--config", "a%n.toml"], 1, "characters that servers"),
+        (["--for", "nginx", "--socket", "$a"], 1, "characters that servers take"),
+        (["--for", "apache", "--script", "a\nb"], 1, "characters that servers take"),
+        (["--for", "systemd", "--group", "a\nb"], 1, "characters that servers take"),
+    ],
+)
+def test_what_no_server_could_be_told_is_refused(shell, options, code, said):
+    done = shell("init", *options)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,479 @@
+"""What `init --for` writes, word for word, in real servers."""
+
+import contextlib
+import http.client
+import http.server
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from handlerkit.cli.main import run as handlerkit
+from tests.gateways.conftest import MODULES, free_port, program, stop, unprivileged
+
+DEADLINE = 20.0  # seconds until a server must serve
+TRIES = 5  # another process may take a free port between its choice and its use
+
+APP = """\
+import json
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    told = {key: value for key, value in environ.items() if isinstance(value, str)}
+    told["body"] = environ["wsgi.input"].read().decode()
+    return [json.dumps(told).encode()]
+"""
+CONFIG = '[app]\ntarget = "app:application"\n'
+
+MAINS = {
+    "nginx": """\
+daemon off;
+master_process off;
+pid {run}/nginx.pid;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {run}/body;
+  proxy_temp_path {run}/proxy;
+  fastcgi_temp_path {run}/fastcgi;
+  scgi_temp_path {run}/scgi;
+  uwsgi_temp_path {run}/uwsgi;
+  server {{
+    listen 127.0.0.1:{port};
+    include {snippet};
+  }}
+}}
+""",
+    "apache": """\
+ServerRoot "{run}"
+DefaultRuntimeDir "{run}"
+PidFile "{run}/pid"
+ServerName localhost
+Listen 127.0.0.1:{port}
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule alias_module {modules}/mod_alias.so
+LoadModule headers_module {modules}/mod_headers.so
+LoadModule cgid_module {modules}/mod_cgid.so
+LoadModule proxy_module {modules}/mod_proxy.so
+LoadModule proxy_http_module {modules}/mod_proxy_http.so
+ScriptSock "{run}/cgid"
+ErrorLog "{run}/error.log"
+DocumentRoot "{run}/htdocs"
+<Directory "/">
+  Require all denied
+</Directory>
+<Directory "{run}/htdocs">
+  Require all granted
+</Directory>
+Include "{snippet}"
+""",
+    "lighttpd": """\
+server.modules = ()
+server.document-root = "{run}/htdocs"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.upload-dirs = ("{run}")
+include "{snippet}"
+""",
+}
+COMMANDS = {
+    "nginx": ("nginx", "-e", "stderr", "-p", "{run}", "-c"),
+    "apache": ("apache2", "-DFOREGROUND", "-f"),
+    "lighttpd": ("lighttpd", "-D", "-f"),
+}
+WAYS = [
+    ("apache", "cgi"),
+    ("apache", "http"),
+    ("lighttpd", "cgi"),
+    ("lighttpd", "http"),
+    ("nginx", "http"),
+]
+
+
+class Asked:
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.location = response.getheader("Location", "")
+        self.body = response.read()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        assert self.status == 200, self.body
+        return json.loads(self.body)
+
+
+class Front:
+    """A server with the snippet in its configuration."""
+
+    def __init__(self, kind: str, via: str, url: str, port: int) -> None:
+        self.kind = kind
+        self.via = via
+        self.url = url
+        self.port = port
+
+    def ask(self, path, method="GET", body=None, headers=()) -> Asked:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.putrequest(method, path)
+            for name, value in headers:
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            return Asked(connection.getresponse())
+
+
+def said_of_the_configuration(snippet: str) -> str:
+    """Give the TOML that a snippet asks for in its comments."""
+    lines = re.findall(r"^#   (?!handlerkit )(.*)$", snippet, flags=re.MULTILINE)
+    return "".join(f"{line}\n" for line in lines)
+
+
+@contextlib.contextmanager
+def fronted(kind: str, via: str, url: str, run: Path, snippet: Path) -> Iterator[Front]:
+    config, log = run / "main.conf", run / "error.log"
+    name, *options = COMMANDS[kind]
+    command = [program(name), *(each.format(run=run) for each in options), str(config)]
+    if kind == "apache":
+        command = unprivileged(command)
+    (run / "htdocs").mkdir(exist_ok=True)
+    for _ in range(TRIES):
+        port = free_port()
+        config.write_text(
+            MAINS[kind].format(run=run, port=port, snippet=snippet, modules=MODULES)
+        )
+        with (
+            log.open("ab") as output,
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            ) as process,
+        ):
+            try:
+                if serves(process, port):
+                    yield Front(kind, via, url, port)
+                    return
+            finally:
+                stop(process)
+    pytest.fail(f"{kind} does not start:\n{log.read_text()}")
+
+
+def serves(process: subprocess.Popen[bytes], port: int) -> bool:
+    end = time.monotonic() + DEADLINE
+    while process.poll() is None and time.monotonic() < end:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return True
+        time.sleep(0.02)
+    return False
+
+
+def write(site: Path, *arguments: str) -> Path:
+    """Run `init --for` into a file of the site."""
+    output = site / f"out-{arguments[0]}.conf"
+    config = site / "handlerkit.toml"
+    options = ["--config", str(config), "--output", str(output), "--force"]
+    assert handlerkit(["init", "--for", *arguments, *options]) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def make_front(tmp_path_factory, serving_in) -> Iterator[Callable[..., Front]]:
+    """Give the server of a kind, started once; behind it, what it asks."""
+    made: dict[tuple[str, ...], Front] = {}
+
+    with contextlib.ExitStack() as stack:
+
+        def make(kind: str, via: str, url: str, transport: str = "unix") -> Front:
+            key = (kind, via, url, transport)
+            if key not in made:
+                site = tmp_path_factory.mktemp("s")
+                run = tmp_path_factory.mktemp("r")
+                made[key] = stack.enter_context(site_front(key, site, run, serving_in))
+            return made[key]
+
+        yield make
+
+
+@contextlib.contextmanager
+def site_front(key, site: Path, run: Path, serving_in) -> Iterator[Front]:
+    kind, via, url, transport = key
+    (site / "app.py").write_text(APP)
+    config = site / "handlerkit.toml"
+    serve = serving_in(site)
+    bind = serve.bind(transport)
+    tcp = f'[server]\nbind = "{bind}"\n' if transport == "tcp" else ""
+    config.write_text(CONFIG + tcp)
+    socket_option = [] if tcp else ["--socket", bind.removeprefix("unix:")]
+    script = site / "shop.cgi"
+    more = ["--script", str(script)] if via == "cgi" else socket_option
+    snippet = write(site, kind, "--via", via, "--url", url, *more)
+    said = said_of_the_configuration(snippet.read_text())
+    config.write_text(CONFIG + said)
+    try:
+        if via == "cgi":
+            output = ["--config", str(config), "--output", str(script)]
+            assert handlerkit(["init", "--for", "cgi", *output]) == 0
+        else:
+            assert f'bind = "{bind}"' in said
+            serve.launch(config.read_text(), bind).wait_until_ready()
+        with fronted(kind, via, url, run, snippet) as front:
+            yield front
+    finally:
+        for serving in serve.started:
+            serving.kill()
+
+
+@pytest.fixture(params=["/app", "/", "/a.b/c"])
+def url(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=WAYS, ids="-".join)
+def front(request, url, make_front) -> Front:
+    return make_front(*request.param, url)
+
+
+@pytest.fixture(params=WAYS, ids="-".join)
+def below(request, make_front) -> Front:
+    """Give a server whose application is not at its root."""
+    return make_front(*request.param, "/a.b/c")
+
+
+def test_a_request_is_answered_with_its_paths(front):
+    root = front.url.rstrip("/")
+
+    environ = front.ask(f"{root}/hello/w%20x?a=b").environ
+
+    assert environ["SCRIPT_NAME"] == root
+    assert environ["PATH_INFO"] == "/hello/w x"
+    assert environ["QUERY_STRING"] == "a=b"
+    assert environ["REMOTE_ADDR"] == "127.0.0.1"
+    assert environ["HTTP_HOST"] == f"127.0.0.1:{front.port}"
+
+
+def test_the_root_of_the_application_is_reached(front):
+    environ = front.ask(front.url.rstrip("/") + "/").environ
+
+    assert environ["PATH_INFO"] == "/"
+
+
+def test_without_its_slash_it_is_reached_too(below):
+    """A proxy answers with the way; CGI has a word for it, an empty PATH_INFO."""
+    answer = below.ask(below.url, "POST", b"x")
+
+    if below.via == "cgi":
+        assert answer.environ["SCRIPT_NAME"] == below.url
+        assert answer.environ.get("PATH_INFO", "") == ""
+    else:
+        assert answer.status == 308
+        assert answer.location.endswith(f"{below.url}/")
+
+
+def test_what_only_begins_like_it_is_not_the_applications(below):
+    assert below.ask(f"{below.url}lication").status == 404
+    assert below.ask(below.url.replace(".", "x") + "/y").status == 404
+
+
+def test_a_body_arrives(front):
+    path = front.url.rstrip("/") + "/post"
+
+    assert front.ask(path, "POST", b"x" * 100_000).environ["body"] == "x" * 100_000
+
+
+def test_authorization_is_seen(front):
+    path = front.url.rstrip("/") + "/"
+
+    environ = front.ask(path, headers=[("Authorization", "Basic abc")]).environ
+
+    assert environ["HTTP_AUTHORIZATION"] == "Basic abc"
+
+
+SPOOFED = [
+    ("X-Forwarded-For", "192.0.2.1"),
+    ("X_Forwarded_For", "192.0.2.2"),
+    ("X-Forwarded-Proto", "https"),
+    ("X_Forwarded_Proto", "https"),
+    ("X-Forwarded-Host", "evil.example"),
+    ("X-Forwarded-Port", "666"),
+    ("X-Forwarded-Prefix", "/evil"),
+    ("X_Forwarded_Prefix", "/evil"),
+    ("Forwarded", "for=192.0.2.3;host=evil.example;proto=https"),
+    ("Proxy", "http://evil.example"),
+]
+
+
+@pytest.mark.parametrize(("kind", "transport"), [("nginx", "tcp"), ("apache", "tcp")])
+def test_a_client_cannot_say_who_it_is_over_tcp(make_front, kind, transport):
+    nothing_is_believed(make_front(kind, "http", "/app", transport))
+
+
+def test_a_client_cannot_say_who_it_is(front):
+    nothing_is_believed(front)
+
+
+def nothing_is_believed(front: Front) -> None:
+    path = front.url.rstrip("/") + "/who"
+
+    environ = front.ask(path, headers=SPOOFED).environ
+
+    assert environ["REMOTE_ADDR"] == "127.0.0.1"
+    assert environ["wsgi.url_scheme"] == "http"
+    assert environ["SCRIPT_NAME"] == front.url.rstrip("/")
+    assert environ["HTTP_HOST"] == f"127.0.0.1:{front.port}"
+    assert environ["SERVER_PORT"] != "666"
+    assert "HTTP_PROXY" not in environ
+    if front.via == "http":
+        seen = [value for key, value in environ.items() if "FORWARDED" in key]
+        assert not re.search(r"evil|192\.0\.2|666", " ".join(seen))
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """A backend that believes nothing, and tells what it was sent."""
+
+    def do_GET(self) -> None:
+        body = json.dumps(self.headers.items()).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind, via in WAYS if via == "http"])
+@pytest.mark.parametrize("url", ["/", "/app"])
+def test_what_a_client_says_of_itself_is_not_passed_on(kind, url, tmp_path):
+    """Whatever the application has behind it to read headers."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as backend:
+        threading.Thread(target=backend.serve_forever, daemon=True).start()
+        bind = f"127.0.0.1:{backend.server_port}"
+        (tmp_path / "handlerkit.toml").write_text(f'[server]\nbind = "{bind}"\n')
+        snippet = write(tmp_path, kind, "--via", "http", "--url", url)
+        with fronted(kind, "http", url, tmp_path, snippet) as front:
+            answer = front.ask(f"{url.rstrip('/')}/", headers=SPOOFED)
+            backend.shutdown()
+
+    sent = [(name.lower(), value) for name, value in json.loads(answer.body)]
+    believed = [
+        value for name, value in sent if "forwarded" in name and "_" not in name
+    ]
+    assert not re.search(r"evil|192\.0\.2|666", " ".join(believed))
+    assert ("x-forwarded-for", "127.0.0.1") in sent
+    assert ("x-forwarded-proto", "http") in sent
+    assert ("host", f"127.0.0.1:{front.port}") in sent
+    prefixes = [value for name, value in sent if name == "x-forwarded-prefix"]
+    assert prefixes == ([] if url == "/" else [url])
+    if kind == "nginx":
+        assert not [name for name, _ in sent if "_" in name]
+
+
+def test_lighttpd_asks_over_tcp_as_well(make_front):
+    front = make_front("lighttpd", "http", "/", "tcp")
+
+    assert front.ask("/x").environ["PATH_INFO"] == "/x"
+
+
+# --- the script --------------------------------------------------------------
+
+
+def test_the_script_is_run_by_the_python_that_wrote_it(tmp_path):
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "handlerkit.toml").write_text(CONFIG)
+    script = tmp_path / "shop.cgi"
+    options = ["--config", str(tmp_path / "handlerkit.toml"), "--output", str(script)]
+    assert handlerkit(["init", "--for", "cgi", *options]) == 0
+
+    request = {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/a",
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+    }
+    done = subprocess.run([script], env=request, capture_output=True, check=True)
+
+    assert script.read_text().startswith(f"#!{sys.executable}\n")
+    assert done.stdout.startswith(b"Status: 200 OK\r\n")
+
+
+# --- systemd -----------------------------------------------------------------
+
+
+@pytest.fixture
+def units(tmp_path):
+    """Write the units of a site; give its directory."""
+    (tmp_path / "shop").mkdir()
+    config = tmp_path / "shop" / "handlerkit.toml"
+    (tmp_path / "shop" / "app.py").write_text(APP)
+
+    def write(*options: str, more: str = "") -> Path:
+        config.write_text(CONFIG + more)
+        output = tmp_path / "units"
+        output.mkdir(exist_ok=True)
+        command = ["init", "--for", "systemd", "--config", str(config), *options]
+        assert handlerkit([*command, "--output", str(output)]) == 0
+        return output
+
+    return write
+
+
+SERVED = [
+    ([], ""),
+    (["--socket", "/run/shop.sock"], ""),
+    ([], '[server]\nbind = "[::1]:8000"\n'),
+    ([], '[server]\nengine = "granian"\nbind = "127.0.0.1:8000"\n'),
+]
+
+
+@pytest.mark.parametrize(("options", "more"), SERVED)
+def test_systemd_has_nothing_against_the_units(units, options, more):
+    files = sorted(units(*options, more=more).iterdir())
+
+    done = subprocess.run(
+        [program("systemd-analyze"), "verify", "--man=no", *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert [each.name for each in files] == (
+        ["shop.service"] if "granian" in more else ["shop.service", "shop.socket"]
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_systemd_is_to_start_serves_the_socket_that_it_is_given(units, tmp_path):
+    service = (units("--socket", "/run/shop.sock") / "shop.service").read_text()
+    [command] = re.findall(r"^ExecStart=(.+)$", service, flags=re.MULTILINE)
+    place = tmp_path / "s"
+
+    with subprocess.Popen(
+        [program("systemd-socket-activate"), "-l", str(place), *command.split()],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        try:
+            said = process.stderr.readline()
+            assert b"Listening" in said
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(DEADLINE)
+                client.connect(str(place))
+                client.sendall(b"GET /x HTTP/1.0\r\n\r\n")
+                answer = b"".join(iter(lambda: client.recv(4096), b""))
+        finally:
+            stop(process)
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
