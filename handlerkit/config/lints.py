@@ -66,6 +66,7 @@ def lint(
             *_process(config),
             *_diagnostics(config),
             *_open_socket(config),
+            *_gateway(config),
         ]
     return document.arrange(warnings, "warning")
 
@@ -86,6 +87,23 @@ def _is_public(config: Config) -> bool:
         return not ip_address(host).is_loopback
     except ValueError:
         return host.lower() != "localhost"
+
+
+def _is_behind(config: Config) -> bool:
+    """Say whether a front server alone is to connect: it says all of a request."""
+    return config.handler.class_ in ("FastCGIHandler", "SCGIHandler")
+
+
+def _gateway(config: Config) -> Iterator[Fault]:
+    if _is_behind(config) and _is_public(config):
+        name = config.handler.class_.removesuffix("Handler")
+        yield Fault(
+            "HK511",
+            f"{name} at {config.server.bind}: whoever can connect says who the client "
+            "is, and who is logged in",
+            path=("server", "bind"),
+            hint='"unix:/path", or an address that only the front server reaches',
+        )
 
 
 def _everybody(config: Config) -> Iterator[Fault]:
@@ -119,7 +137,7 @@ def _limits(config: Config) -> Iterator[Fault]:
     if not _is_public(config):
         return
     off: list[TomlPath] = []
-    if server.engine == "builtin" and server.max_body == 0:
+    if (server.engine == "builtin" or _is_behind(config)) and server.max_body == 0:
         off.append(("server", "max_body"))
     if server.engine == "gunicorn":
         off += [
@@ -175,13 +193,12 @@ def _diagnostics(config: Config) -> Iterator[Fault]:
 def _open_socket(config: Config) -> Iterator[Fault]:
     server = config.server
     open_to_all = int(server.unix_mode, 8) & stat.S_IWOTH
-    if server.bind.startswith("unix:") and open_to_all:
-        if "unix" not in config.proxies.trusted:
-            return
+    believed = "unix" in config.proxies.trusted or _is_behind(config)
+    if server.bind.startswith("unix:") and open_to_all and believed:
         yield Fault(
             "HK509",
             f"every user of this machine may connect (unix_mode {server.unix_mode}), "
-            "and whoever does is trusted as a proxy",
+            "and whoever does is believed what a request is",
             path=("server", "unix_mode"),
             hint='"660", and a group that the proxy is in',
         )
@@ -221,7 +238,7 @@ def _writable(document: Document, config: Config) -> Iterator[Fault]:
             places.append((("plugins", name), document.base / f"{file}.py"))
     for path, place in places:
         if _mode(place) & stat.S_IWOTH:
-            text = f"everybody may write to {place.name or place}: it is run as code"
+            text = f"everybody may write to {place.name or place}, and so run code here"
             yield Fault("HK510", text, path=path, hint=f"chmod o-w {place}")
 
 

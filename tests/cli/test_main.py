@@ -18,7 +18,7 @@ from handlerkit.cli.main import run
 ROOT = str(Path(handlerkit.__file__).parent.parent)
 # Whoever measures coverage tells child processes so.
 MEASURED = {name: value for name, value in os.environ.items() if "COVERAGE" in name}
-COMMANDS = ["serve", "cgi", "check", "show", "plugins", "init"]
+COMMANDS = ["serve", "cgi", "check", "show", "plugins", "why", "trace", "init"]
 DEADLINE = 30.0  # seconds
 
 SHOP = """

@@ -132,6 +132,8 @@ def test_it_says_which_handler_ran(trace):
     assert handler("--for", "wsgi")["handler"].endswith(".HostedHandler")
     assert handler(config=CONFIG + cgi)["running"] == "cgi"
     assert handler(config=CONFIG + hosted)["running"] == "wsgi"
+    scgi = '[handler]\nclass = "SCGIHandler"\n'
+    assert handler(config=CONFIG + scgi)["handler"].endswith(".SCGIHandler")
     engine = CONFIG + '[server]\nengine = "gunicorn"\n'
     assert handler(config=engine)["handler"].endswith(".HostedHandler")
 

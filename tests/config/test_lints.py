@@ -11,6 +11,7 @@ from handlerkit.kit.checking import check
 PUBLIC = '[server]\nbind = "0.0.0.0:8000"\n'
 PROXY = '[proxies]\ntrusted = ["10.0.0.0/8"]\n[plugins.proxy-headers]\n'
 GRANIAN = f'[server]\nengine = "granian"\n{PROXY}'
+SCGI = '[handler]\nclass = "SCGIHandler"\n'
 OPEN = '[server]\nbind = "unix:/run/s"\nunix_mode = "666"\n'
 
 # Per code: what is dangerous, and what differs from it by being harmless.
@@ -38,7 +39,11 @@ DANGEROUS = {
         f'{PUBLIC}[plugins.page]\nuse = "shop:Page"\ndebug = true\n',
         f'{PUBLIC}[plugins.page]\nuse = "shop:Page"\nshow_traceback = true\n',
     ],
-    "HK509": [f'{OPEN}[proxies]\ntrusted = ["unix"]\n'],
+    "HK509": [f'{OPEN}[proxies]\ntrusted = ["unix"]\n', f"{SCGI}{OPEN}"],
+    "HK511": [
+        f"{SCGI}{PUBLIC}",
+        f"{SCGI}{PUBLIC}".replace("SCGI", "FastCGI"),
+    ],
 }
 HARMLESS = {
     "HK502": [
@@ -77,6 +82,7 @@ HARMLESS = {
         f'{PUBLIC}[plugins.page]\nuse = "shop:Page"\nenabled = false\ndebug = true\n',
     ],
     "HK509": [OPEN, f'{OPEN}[proxies]\ntrusted = ["unix"]\n'.replace("666", "660")],
+    "HK511": [PUBLIC, f"{SCGI}{PUBLIC}".replace("0.0.0.0", "127.0.0.1")],
 }
 SECRETS = {
     "of its name": '[plugins.a]\nuse = "a:A"\napi_key = "x"\n',

@@ -85,7 +85,7 @@ def test_a_code_is_described(generate, code):
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "cgi", "check", "show", "plugins", "redact", "init"],
+    ["serve", "cgi", "check", "show", "plugins", "redact", "why", "trace", "init"],
 )
 def test_a_command_is_described_with_an_example(section, command):
     text = section("cli.md", f"handlerkit {command}")

@@ -85,8 +85,9 @@ EXPLANATIONS = {
         mend="Switch it off, or bind to this machine. " + _JUDGED.format("HK508"),
     ),
     "HK509": Explanation(
-        cause="Every user of this machine may connect to the socket, and `trusted` has "
-        "`unix`: each of them can pose as any client.",
+        cause="Every user of this machine may connect to the socket, and whoever does "
+        "is believed: `trusted` has `unix`, or the socket is one of FastCGI or SCGI. "
+        "Each of them can pose as any client.",
         example='[server]\nbind = "unix:/run/shop/socket"\nunix_mode = "666"\n\n'
         '[proxies]\ntrusted = ["unix"]\n',
         mend='Leave `unix_mode` at "660", and put the proxy into the group of the '
@@ -99,6 +100,16 @@ EXPLANATIONS = {
         example="[server]\n",
         commands=("chmod o+w handlerkit.toml", "handlerkit check"),
         mend="`chmod o-w` what the message names.",
+    ),
+    "HK511": Explanation(
+        cause="In FastCGI and SCGI, whoever connects is taken for the front server, "
+        "and says everything of a request: the client's address, REMOTE_USER, HTTPS. "
+        "Neither has a way to tell the front from anybody else.",
+        example='[handler]\nclass = "FastCGIHandler"\n\n'
+        '[server]\nbind = "0.0.0.0:9000"\n',
+        mend="Bind to a unix socket, or to this machine. Where the front is another "
+        "machine, let a firewall see to it that only it connects; then `handlerkit "
+        "check --allow HK511`.",
     ),
     "HK521": Explanation(
         cause="On SIGHUP a server reads its configuration anew and makes plugins anew, "
