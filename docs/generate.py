@@ -43,6 +43,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "server": model.ServerSettings,
     "proxies": model.ProxySettings,
     "redact": model.RedactSettings,
+    "freeze": model.FreezeSettings,
     "hooks.<hook>": model.HookSettings,
     "plugins.<name>": model.PluginEntry,
 }

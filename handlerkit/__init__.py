@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     )
     from handlerkit.hooks.markers import hookimpl
     from handlerkit.kit.assembly import Kit, load
-    from handlerkit.kit.running import run_cgi, wsgi
+    from handlerkit.kit.one_shot import run_cgi
+    from handlerkit.kit.running import wsgi
     from handlerkit.kit.serving import serve
 
 __version__ = "0.1.0"
@@ -56,7 +57,7 @@ _HOMES = {
     "Kit": "kit.assembly",
     "hookimpl": "hooks.markers",
     "load": "kit.assembly",
-    "run_cgi": "kit.running",
+    "run_cgi": "kit.one_shot",
     "serve": "kit.serving",
     "wsgi": "kit.running",
 }

@@ -19,7 +19,7 @@ from handlerkit.records import Outcome, Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping
     from typing import Any, Protocol
 
     class Owner(Protocol):
@@ -33,7 +33,17 @@ if TYPE_CHECKING:
 
     Chain = Callable[..., Any]
 
-__all__ = ["BARE", "HOOKS", "Hook", "Impl", "Outcome", "Plan", "Report", "compile_plan"]
+__all__ = [
+    "BARE",
+    "HOOKS",
+    "Hook",
+    "Impl",
+    "Outcome",
+    "Plan",
+    "Report",
+    "by_name",
+    "compile_plan",
+]
 
 
 class Hook:
@@ -75,12 +85,17 @@ class Impl:
     """One implementation of one hook, by one plugin.
 
     ``arguments`` are the names the function takes, a subset of the hook's, in the
-    function's own order. ``skip_errors`` is the plugin's ``on_error = "skip"``.
+    function's own order; the last ``named`` of them are given by name.
+    ``skip_errors`` is the plugin's ``on_error = "skip"``, ``attribute`` where on the
+    plugin the function is, "" if nobody has asked.
     """
 
-    __slots__ = ("arguments", "function", "hook", "plugin", "skip_errors", "wrapper")
+    __slots__ = (
+        *("arguments", "attribute", "function", "hook", "named", "plugin"),
+        *("skip_errors", "wrapper"),
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a record, its two makers name the fields
         self,
         hook: str,
         plugin: str,
@@ -89,7 +104,14 @@ class Impl:
         *,
         wrapper: bool = False,
         skip_errors: bool = False,
+        named: int = 0,
+        attribute: str = "",
     ) -> None:
+        if named:
+            count = len(arguments) - named
+            function = by_name(function, count, arguments[count:])
+        self.named = named
+        self.attribute = attribute
         self.hook = hook
         self.plugin = plugin
         self.function = function
@@ -133,6 +155,15 @@ class Plan:
         for name in HOOKS:
             put(self, name, chains.get(name))
 
+    def without(self, plugins: Collection[str]) -> Plan:
+        """Give this plan less what these plugins do."""
+        return compile_plan(
+            impl
+            for impls in self.impls.values()
+            for impl in impls
+            if impl.plugin not in plugins
+        )
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a plan is immutable: cannot set {name}")
 
@@ -156,6 +187,18 @@ def compile_plan(impls: Iterable[Impl]) -> Plan:
     chains = {name: _chain(HOOKS[name], found) for name, found in by_hook.items()}
     chains.setdefault("log_exception", _nobody)
     return Plan({name: tuple(found) for name, found in by_hook.items()}, chains)
+
+
+def by_name(function: Chain, count: int, names: tuple[str, ...]) -> Chain:
+    """Give by name what follows ``count`` arguments.
+
+    To step over a parameter with a default that is no argument of the hook.
+    """
+
+    def call(*args: object) -> Any:
+        return function(*args[:count], **dict(zip(names, args[count:], strict=True)))
+
+    return call
 
 
 def _nobody(*_: object) -> None:

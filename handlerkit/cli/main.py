@@ -18,6 +18,7 @@ from handlerkit.cli import (
     commands,
     explain,
     explain_proxy,
+    freeze,
     init,
     redact,
     schema,
@@ -29,6 +30,7 @@ from handlerkit.errors import ConfigError, HandlerkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
 _CONFIG = "handlerkit.toml"
 _EMBEDDED = "pyproject.toml"
@@ -37,6 +39,7 @@ _ADDED: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "check": check.add_options,
     "explain": explain.add_options,
     "explain-proxy": explain_proxy.add_options,
+    "freeze": freeze.add_options,
     "init": init.add_options,
     "redact": redact.add_options,
     "schema": schema.add_options,
@@ -46,7 +49,7 @@ _ADDED: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 _NO_CONFIG = "name one with --config, or: handlerkit init > handlerkit.toml"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; always ends in SystemExit."""
     sys.exit(run(arguments))
 
@@ -128,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
         ),
         ("check", check.check, "find every mistake in a file", "--probe --strict"),
         ("show", commands.show, "print the configuration in force", "--config a.toml"),
+        (
+            "freeze",
+            freeze.freeze,
+            "write what CGI processes take instead of loading it",
+            "--config shop.toml --check",
+        ),
         ("plugins", commands.plugins, "list the plugins of a file", "--json"),
         (
             "explain-proxy",

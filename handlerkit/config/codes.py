@@ -60,6 +60,10 @@ CODES = {
     "HK521": "code that has changed since it was imported",
     "HK522": "a key of [app] that has changed since the start",
     "HK523": "a setting of the server that has changed since the start",
+    # Freezing.
+    "HK601": "a secret in the file, that a frozen kit would hold, too",
+    "HK602": "something that cannot be frozen",
+    "HK603": "a frozen kit that is not as it was frozen any more",
     # What is made of a configuration.
     "HK701": "a schema, named for editors, that is not of this environment",
 }

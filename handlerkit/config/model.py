@@ -338,6 +338,16 @@ class HookSettings(Table):
     )
 
 
+class FreezeSettings(Table):
+    """What becomes of a kit that was frozen, and is not as it was any more."""
+
+    on_drift: Literal["error", "rebuild"] = Field(
+        default="error",
+        description='What a CGI process does then: answer 500 ("error"), or load '
+        'everything, and freeze anew if it may ("rebuild").',
+    )
+
+
 class PluginEntry(Table):
     """One plugin: what handlerkit must know of it, and its own settings."""
 
@@ -383,6 +393,7 @@ class Config(Table):
     server: ServerSettings = Field(default_factory=ServerSettings)
     proxies: ProxySettings = Field(default_factory=ProxySettings)
     redact: RedactSettings = Field(default_factory=RedactSettings)
+    freeze: FreezeSettings = Field(default_factory=FreezeSettings)
     hooks: Annotated[Mapping[str, HookSettings], AfterValidator(_freeze), _AS_DICT] = (
         Field(default_factory=_empty, description="Per hook, who is called.")
     )

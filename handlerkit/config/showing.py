@@ -25,7 +25,7 @@ def effective(
     there are only those that the file has.
     """
     sheet = _Sheet(document)
-    for name in ("app", "handler", "server", "proxies", "redact"):
+    for name in ("app", "handler", "server", "proxies", "redact", "freeze"):
         sheet.table(getattr(config, name), (name,))
     for hook, table in config.hooks.items():
         sheet.table(table, ("hooks", hook))

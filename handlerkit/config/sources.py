@@ -253,7 +253,7 @@ def _given(config: Config) -> dict[str, Any]:
     tables = {
         name: table.model_dump(by_alias=True, exclude_unset=True)
         for name, table in config
-        if name in ("app", "handler", "server", "proxies", "redact")
+        if name in ("app", "handler", "server", "proxies", "redact", "freeze")
     }
     tables["hooks"] = {
         name: hook.model_dump(exclude_unset=True) for name, hook in config.hooks.items()

@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from handlerkit.config.model import (
     AppSettings,
+    FreezeSettings,
     HandlerSettings,
     HookSettings,
     PluginEntry,
@@ -31,6 +32,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "server": ServerSettings,
     "proxies": ProxySettings,
     "redact": RedactSettings,
+    "freeze": FreezeSettings,
 }
 _EXAMPLE_HOOK = "log_exception"
 _EXAMPLE_PLUGIN = "my-plugin"

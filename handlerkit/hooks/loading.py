@@ -6,15 +6,13 @@ Only what is named is imported. Installed plugins are entry points of the group
 
 from __future__ import annotations
 
-import sys
-from binascii import crc32
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import isclass, ismodule
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import PluginError
+from handlerkit.hooks.local import LOCAL, import_file
 from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,8 +30,11 @@ KNOWN = {
     "problem-json": "handlerkit-problem-json",
 }
 
-_LOCAL = "_handlerkit_file_"  # with a checksum: two files may have one name
-_NOT_THE_PLUGIN = (__file__, import_module.__code__.co_filename)
+_NOT_THE_PLUGIN = (
+    __file__,
+    import_file.__code__.co_filename,
+    import_module.__code__.co_filename,
+)
 
 
 @dataclass(frozen=True)
@@ -144,16 +145,9 @@ def _from_file(use: str, path: Path, qualname: str) -> Found:
         raise PluginError(f"{who}: {said}: {path}") from exc
     except ValueError as exc:  # it has a NUL
         raise PluginError(f"{who}: {path!r} is no file: {exc}") from exc
-    name = f"{_LOCAL}{crc32(str(place).encode()):08x}_{place.stem}"
-    spec = spec_from_file_location(name, place)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{who}: {path} cannot be imported")
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # as import does: pickle, pydantic look there
     try:
-        spec.loader.exec_module(module)
+        module = import_file(str(place))
     except (Exception, SystemExit) as exc:
-        del sys.modules[name]
         raise PluginError(f"{who} cannot be imported: {_cause(exc)}") from exc
     return Found(use, _plugin(who, _attribute(who, module, qualname)), use)
 
@@ -220,9 +214,9 @@ def _file_problem(exc: OSError) -> str:
 
 def module_said(name: str) -> str:
     """Give a module's name for people: that of its file, where it is a local one."""
-    if not name.startswith(_LOCAL):
+    if not name.startswith(LOCAL):
         return name
-    return f"{name.removeprefix(_LOCAL).partition('_')[2]}.py"
+    return f"{name.removeprefix(LOCAL).partition('_')[2]}.py"
 
 
 def _plugin(who: str, value: Any) -> Any:

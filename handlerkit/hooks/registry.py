@@ -144,29 +144,26 @@ def _impls(
 
 
 def _impl(hook: Hook, impl: HookImpl, skip_errors: bool) -> Impl:  # noqa: FBT001 - one caller
-    function = impl.function
     taken = tuple(name for name in impl.kwargnames if name in hook.arguments)
-    if impl.kwargnames[: len(taken)] != taken:
-        function = _by_name(function, len(impl.argnames), taken)
     return Impl(
         hook.name,
         impl.plugin_name,
-        function,
+        impl.function,
         impl.argnames + taken,
         wrapper=impl.wrapper,
         skip_errors=skip_errors,
+        named=0 if impl.kwargnames[: len(taken)] == taken else len(taken),
+        attribute=_attribute(impl),
     )
 
 
-def _by_name(
-    function: Callable[..., Any], count: int, names: tuple[str, ...]
-) -> Callable[..., Any]:
-    """Step over a parameter with a default that is no argument of the hook."""
-
-    def call(*args: object) -> Any:
-        return function(*args[:count], **dict(zip(names, args[count:], strict=True)))
-
-    return call
+def _attribute(impl: HookImpl) -> str:
+    """Give the name under which a plugin has a function: it may have another itself."""
+    plugin, name = impl.plugin, impl.function.__name__
+    if getattr(plugin, name, None) == impl.function:
+        return str(name)
+    names = (n for n in dir(plugin) if getattr(plugin, n, None) == impl.function)
+    return next(names, "")
 
 
 def _not_twice(named: Named, plugins: Iterable[Named]) -> Fault:

@@ -110,12 +110,7 @@ class Kit:
         """
         failed = self.plugins.start()
         if failed:
-            self.plan = compile_plan(
-                impl
-                for impls in self.plan.impls.values()
-                for impl in impls
-                if impl.plugin not in failed
-            )
+            self.plan = self.plan.without(failed)
             self.handler_class.plan = self.plan
 
     def close(self) -> None:

@@ -1,14 +1,11 @@
-"""`run_cgi` and `wsgi`: a kit run by a CGI process, or under a WSGI server."""
+"""`wsgi`: a kit run under a WSGI server."""
 
 from __future__ import annotations
 
 import atexit
 from threading import Lock
-from traceback import format_exc
 from typing import TYPE_CHECKING
 
-from handlerkit.errors import HandlerkitError
-from handlerkit.gateways import cgi
 from handlerkit.kit.assembly import load
 
 if TYPE_CHECKING:
@@ -17,26 +14,6 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
     from handlerkit.kit.assembly import Kit, Source
-
-
-def run_cgi(source: Source, app: WSGIApplication | None = None) -> int:
-    """Serve the one request of this CGI process; give the exit code (RFC 3875).
-
-    File descriptor 1 goes to stderr from here on, so that nothing that is printed
-    gets into the response. An invalid configuration answers 500, with the mistakes
-    on stderr.
-    """
-    streams = cgi.Streams()
-    try:
-        kit = load(source, app, entry="cgi")
-        kit.require_application()
-        kit.start()
-    except HandlerkitError as exc:
-        return cgi.refuse(streams, f"handlerkit: {exc}")
-    except BaseException:
-        cgi.refuse(streams, format_exc())
-        raise
-    return cgi.run(kit, streams)
 
 
 def wsgi(source: Source, app: WSGIApplication | None = None) -> Hosted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit.config.objects import load_object
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from handlerkit.config import AppSettings, Document
+
+# Who imports an application; run_cgi does so itself, where the kit is frozen.
+_OURS = (
+    __file__,
+    load_object.__code__.co_filename,
+    str(Path(__file__).with_name("one_shot.py")),
+)
 
 
 def join_path(document: Document, settings: AppSettings) -> None:
@@ -31,14 +39,19 @@ def load_application(target: str) -> tuple[Any, list[Fault]]:
     except BaseException as exc:
         if not isinstance(exc, (Exception, SystemExit)):
             raise
-        return None, [_not_loaded(target, exc)]
+        return None, [not_loaded(target, exc)]
     if not callable(application):
-        said = f"{target} is {type(application).__name__}, not a WSGI callable"
-        return None, [Fault("HK403", said, path=("app", "target"))]
+        return None, [not_callable(target, application)]
     return application, []
 
 
-def _not_loaded(target: str, exc: BaseException) -> Fault:
+def not_callable(target: str, application: object) -> Fault:
+    """Say what an application is that cannot be one."""
+    said = f"{target} is {type(application).__name__}, not a WSGI callable"
+    return Fault("HK403", said, path=("app", "target"))
+
+
+def not_loaded(target: str, exc: BaseException) -> Fault:
     """Tell the application's own traceback from a target that names nothing."""
     from traceback import format_exception
 
@@ -53,5 +66,4 @@ def _not_loaded(target: str, exc: BaseException) -> Fault:
 
 
 def _is_machinery(filename: str) -> bool:
-    ours = (__file__, load_object.__code__.co_filename)
-    return filename in ours or "importlib" in filename
+    return filename in _OURS or "importlib" in filename

@@ -16,6 +16,7 @@ TABLES = {
     "server": model.ServerSettings,
     "proxies": model.ProxySettings,
     "redact": model.RedactSettings,
+    "freeze": model.FreezeSettings,
     "hooks.<hook>": model.HookSettings,
     "plugins.<name>": model.PluginEntry,
 }

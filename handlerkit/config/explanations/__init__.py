@@ -28,6 +28,7 @@ HUNDREDS = {
     "HK3": "Hooks and plugins",
     "HK4": "The application, the handler class, and the way of running",
     "HK5": "What a valid file may still get wrong",
+    "HK6": "Freezing",
     "HK7": "What is made of a configuration",
 }
 

@@ -1,0 +1,240 @@
+"""The frozen file: found, trusted or not, read, and held against what it is made of.
+
+`handlerkit freeze` writes it, a module of constants; every CGI process reads it, so
+nothing is imported here that is not loaded anyway. What differs is told, with words,
+by `handlerkit.kit.drift`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _frozen_importlib_external import MAGIC_NUMBER
+from _imp import source_hash
+from marshal import loads
+from stat import S_IWGRP, S_IWOTH
+
+from handlerkit import __version__
+from handlerkit.errors import HandlerkitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Constants = dict[str, Any]
+
+FORMAT = 1
+
+_KEY = 0x68616E646C65726B  # any would do, always the same
+_CHECKED = 3  # flags of bytecode that is held against its source (PEP 552)
+_HEAD = 16  # bytes before the code itself
+_BLOCK = 1 << 20
+
+
+class Refused(HandlerkitError):
+    """A frozen file that others than its owner may write to."""
+
+
+def frozen_name(config: str) -> str:
+    """Give the name of the frozen file that belongs to a configuration."""
+    return f"{config.removesuffix('.toml')}_frozen.py"
+
+
+def content_hash(data: bytes) -> str:
+    """Give the hash of a text, the same whatever its line ends are.
+
+    64 bits of SipHash, by which Python holds bytecode against source (PEP 552): it is
+    there without an import. It finds changes, not forgeries; who could forge, may
+    write the configuration itself.
+    """
+    text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    return source_hash(_KEY, text).hex()
+
+
+def file_hash(path: str) -> str:
+    """Give the hash of a file, or of every Python source below a directory."""
+    if os.path.isdir(path):
+        return content_hash("\n".join(_sources(path, "")).encode())
+    with open(path, "rb", 0) as file:
+        return content_hash(file.readall())
+
+
+def _sources(directory: str, below: str) -> Iterator[str]:
+    for name in sorted(os.listdir(os.path.join(directory, below))):
+        inner = f"{below}{name}"
+        path = os.path.join(directory, inner)
+        if name.endswith(".py"):
+            yield f"{inner} {file_hash(path)}"
+        elif name != "__pycache__" and os.path.isdir(path):
+            yield from _sources(directory, f"{inner}/")
+
+
+def read(directory: str, name: str) -> Constants:
+    """Run the frozen file of a directory; give its constants.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        Refused: it, or its directory, is not its owner's alone to write.
+        Exception: it is no module of constants.
+    """
+    cached = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+    with _Folder(directory) as folder:
+        source = folder.read(name)
+        try:
+            with _Folder("__pycache__", folder) as cache:
+                code = _code(cache.read(cached), source)
+        except OSError:
+            code = None
+    if code is None:
+        code = compile(source, name, "exec", dont_inherit=True)
+    constants: Constants = {"__builtins__": {}}
+    exec(code, constants)  # noqa: S102 - trusted as the application's code is
+    return constants
+
+
+def check_folder(directory: str) -> None:
+    """Refuse a directory that nothing frozen would be read from.
+
+    Raises:
+        Refused: with the words that say why.
+    """
+    with _Folder(directory):
+        return
+
+
+def _code(compiled: bytes, source: bytes) -> Any:
+    """Give the code of bytecode that was made from exactly this source, else None."""
+    key = int.from_bytes(MAGIC_NUMBER, "little") & 0xFFFFFFFF
+    head = MAGIC_NUMBER + _CHECKED.to_bytes(4, "little") + source_hash(key, source)
+    if not compiled.startswith(head):
+        return None
+    return loads(memoryview(compiled)[_HEAD:])  # noqa: S302 - likewise
+
+
+class _Folder:
+    """A directory whose files are opened through it: what was checked is what is read.
+
+    Where there are no such permissions, as on Windows, nothing is checked.
+    """
+
+    def __init__(self, path: str, outer: _Folder | None = None) -> None:
+        self.path: str = path if outer is None else os.path.join(outer.path, path)
+        self.descriptor: int | None = None
+        self.owner = 0
+        if hasattr(os, "geteuid"):
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+            within = None if outer is None else outer.descriptor
+            self.descriptor = os.open(path, flags, dir_fd=within)
+            status = os.fstat(self.descriptor)
+            self.owner = status.st_uid if outer is None else outer.owner
+            try:
+                self._check(status, self.path)
+            except Refused:
+                os.close(self.descriptor)
+                raise
+
+    def __enter__(self) -> _Folder:  # noqa: PYI034 - Self is in typing, which is dear
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+
+    def read(self, name: str) -> bytes:
+        """Read a file of this directory, whole."""
+        path = os.path.join(self.path, name)
+        if self.descriptor is None:
+            with open(path, "rb", 0) as file:
+                return file.readall()
+        flags = os.O_RDONLY | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=self.descriptor)
+        try:
+            self._check(os.fstat(descriptor), path)
+            parts = []
+            while part := os.read(descriptor, _BLOCK):
+                parts.append(part)
+        finally:
+            os.close(descriptor)
+        return b"".join(parts)
+
+    def _check(self, status: os.stat_result, path: str) -> None:
+        """Refuse what others may write to.
+
+        Raises:
+            Refused: with the words that say who.
+        """
+        if status.st_uid not in (0, self.owner, os.geteuid()):
+            raise Refused(
+                f"{path} belongs to user {status.st_uid}, who may write to it"
+            )
+        if status.st_mode & S_IWOTH:
+            raise Refused(f"the world may write to {path}")
+        if status.st_mode & S_IWGRP and not _is_own_group(status):
+            text = f"group {status.st_gid} may write to {path}"
+            raise Refused(f"{text}, and is not its owner's own")
+
+
+def _is_own_group(status: os.stat_result) -> bool:
+    """Say whether a group is its owner's own: of the same name, with nobody else in.
+
+    Where users share their primary group, that is nobody's own.
+    """
+    # Rare: a umask of 002. pwd is loaded by site already, grp is not.
+    from grp import getgrgid
+    from pwd import getpwuid
+
+    try:
+        owner, group = getpwuid(status.st_uid), getgrgid(status.st_gid)
+    except KeyError:
+        return False
+    own = owner.pw_gid == status.st_gid and owner.pw_name == group.gr_name
+    return own and set(group.gr_mem) <= {owner.pw_name}
+
+
+def is_fresh(constants: Constants, directory: str, config: str) -> bool:
+    """Say whether a frozen file is of this Python, handlerkit and configuration."""
+    made_from = constants["MADE_FROM"]
+    return bool(
+        constants["FORMAT"] == FORMAT
+        and made_from["python"] == sys.implementation.cache_tag
+        and made_from["handlerkit"] == __version__
+        and _is_own(made_from["files"])
+        and made_from["config"] == file_hash(os.path.join(directory, config))
+    )
+
+
+def _is_own(files: str | None) -> bool:
+    """Say whether this is the handlerkit that froze, where its files may change."""
+    return files is None or files == file_hash(place_of("handlerkit"))
+
+
+def is_unchanged(origin: Constants, directory: str) -> bool:
+    """Say whether a plugin, imported already, comes from what it was frozen with.
+
+    ``origin`` has the directory of the distribution's metadata, whose name tells the
+    version; of what is in no distribution, or edited in place, hashes of its files.
+    """
+    if "metadata" in origin:
+        return os.path.isdir(os.path.join(home(origin["module"]), origin["metadata"]))
+    files: dict[str, str] = origin["files"]
+    base = place_of(origin["module"]) if "module" in origin else directory
+    return all(
+        file_hash(os.path.join(base, file)) == found for file, found in files.items()
+    )
+
+
+def place_of(module: str) -> str:
+    """Give the directory that an imported module, or package, lies in."""
+    return os.path.dirname(sys.modules[module].__file__ or "")
+
+
+def home(module: str) -> str:
+    """Give the directory that an imported module was found from."""
+    package, _, _ = module.partition(".")
+    directory = place_of(package)
+    return (
+        os.path.dirname(directory)
+        if hasattr(sys.modules[package], "__path__")
+        else directory
+    )
