@@ -17,35 +17,43 @@ if TYPE_CHECKING:
     from handlerkit.config.table import Table
 
 _CODES = {"app": "HK522", "server": "HK523"}
+_NOT_SET = "not set"
 
 
 class Written:
-    """A configuration, and the document that it is from."""
+    """What a configuration has in the tables that are read once; for any process.
+
+    ``values`` by path, ``shown`` as they may be told.
+    """
 
     def __init__(self, document: Document, config: Config) -> None:
-        self.document = document
-        self.config = config
+        self.values = {
+            path: value
+            for name in _CODES
+            for path, value in _values(getattr(config, name), name)
+        }
+        self.shown = {
+            path: _shown(document, path, value) for path, value in self.values.items()
+        }
 
-    def table(self, name: str) -> dict[TomlPath, Any]:
-        """Give the values of a table by their paths, through its inner tables."""
-        table: Table = getattr(self.config, name)
-        found: dict[TomlPath, Any] = {}
-        for key, _ in fields(type(table)):
-            value = getattr(table, key)
-            if isinstance(value, Mapping):
-                found |= {(name, key, inner): value[inner] for inner in value}
-            else:
-                found[name, key] = value
-        return found
 
-    def shown(self, path: TomlPath, value: Any) -> str:
-        """Give a value as the file may show it: where it is from, if from outside."""
-        for at, source in self.document.references.items():
-            if at[: len(path)] == path:
-                return source
-        if value is None:
-            return "not set"
-        return value_text(value) if is_toml(value) else str(value)
+def _values(table: Table, name: str) -> Iterator[tuple[TomlPath, Any]]:
+    for key, _ in fields(type(table)):
+        value = getattr(table, key)
+        if isinstance(value, Mapping):
+            yield from (((name, key, inner), value[inner]) for inner in value)
+        else:
+            yield (name, key), value
+
+
+def _shown(document: Document, path: TomlPath, value: Any) -> str:
+    """Give a value as the file may show it: where it is from, if from outside."""
+    for at, source in document.references.items():
+        if at[: len(path)] == path:
+            return source
+    if value is None:
+        return _NOT_SET
+    return value_text(value) if is_toml(value) else str(value)
 
 
 def restarts(
@@ -56,26 +64,20 @@ def restarts(
     Args:
         before: what the server started with.
         now: what is read now.
-        but: paths of keys that something else decides, or whole tables.
+        but: paths of keys that something else decides, or of whole tables.
     """
+    paths = dict.fromkeys((*before.values, *now.values))
     return [
-        fault
-        for table, code in _CODES.items()
-        if (table,) not in but
-        for fault in _changed(code, before, now, table)
-        if fault.path not in but
+        _change(path, before, now)
+        for path in paths
+        if before.values.get(path) != now.values.get(path)
+        and path not in but
+        and path[:1] not in but
     ]
 
 
-def _changed(code: str, before: Written, now: Written, table: str) -> Iterator[Fault]:
-    old, new = before.table(table), now.table(table)
-    for path in dict.fromkeys((*old, *new)):
-        was, is_ = old.get(path), new.get(path)
-        if was == is_:
-            continue
-        said = before.shown(path, was), now.shown(path, is_)
-        change = (
-            f"from {said[0]} to {said[1]}" if said[0] != said[1] else f"({said[0]})"
-        )
-        text = f"{dotted(path)} has changed {change}: that takes a restart"
-        yield Fault(code, text, path=path)
+def _change(path: TomlPath, before: Written, now: Written) -> Fault:
+    was, is_ = before.shown.get(path, _NOT_SET), now.shown.get(path, _NOT_SET)
+    change = f"from {was} to {is_}" if was != is_ else f"({was})"
+    text = f"{dotted(path)} has changed {change}: that takes a restart"
+    return Fault(_CODES[str(path[0])], text, path=path)

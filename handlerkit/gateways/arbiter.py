@@ -10,7 +10,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError, HaltServer
 
 from handlerkit.errors import HandlerkitError
-from handlerkit.gateways.hosting import reload_fault
+from handlerkit.gateways.hosting import may_reload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,8 +91,8 @@ class CheckedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def reload(self) -> None:
         """Reload, once a child process has shown that loading works."""
-        fault = reload_fault(self.app.load_hosted)
-        if fault:
-            self.log.error("handlerkit: not reloaded:\n%s", fault)
-        else:
+        if may_reload(self.app.load_hosted, self._warn):
             super().reload()
+
+    def _warn(self, text: str) -> None:
+        self.log.warning("handlerkit: %s", text)

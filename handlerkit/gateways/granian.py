@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import Fault, HandlerkitError
-from handlerkit.gateways.hosting import reload_fault
+from handlerkit.gateways.hosting import may_reload
 from handlerkit.gateways.listening import close_all, listen
 from handlerkit.hooks.nearest import did_you_mean
 
@@ -189,10 +189,7 @@ def _leave(*_: object) -> None:
 def _reload(
     load: Callable[[], Hosted], accept: Callable[..., None], *received: object
 ) -> None:
-    fault = reload_fault(load)
-    if fault:
-        _say(f"not reloaded:\n{fault}")
-    else:
+    if may_reload(load, _say):
         accept(*received)
 
 

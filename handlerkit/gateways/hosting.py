@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from handlerkit.errors import HandlerkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from multiprocessing.connection import Connection
     from wsgiref.types import StartResponse
 
@@ -20,7 +20,12 @@ T = TypeVar("T")
 
 
 class Hosted(Protocol):
-    """A kit as a WSGI callable; started in each worker, closed when it ends."""
+    """A kit as a WSGI callable; started in each worker, closed when it ends.
+
+    ``warnings`` are for whoever asked for a reload.
+    """
+
+    warnings: Sequence[str]
 
     def __call__(
         self, environ: dict[str, Any], start_response: StartResponse, /
@@ -66,20 +71,23 @@ def in_child(function: Callable[[], T]) -> T:
     return answer
 
 
-def reload_fault(load: Callable[[], object]) -> str:
-    """Load in a child process; give what is wrong, for a reload that is to be refused.
+def may_reload(load: Callable[[], Hosted], say: Callable[[str], object]) -> bool:
+    """Load in a child process; say what is wrong, and whether workers may load it.
 
     A worker that cannot load ends an engine, which served well until then.
     """
     try:
-        in_child(partial(_discard, load))
+        warnings = in_child(partial(_warnings, load))
     except HandlerkitError as exc:
-        return str(exc)
-    return ""
+        say(f"not reloaded:\n{exc}")
+        return False
+    for warning in warnings:
+        say(warning)
+    return True
 
 
-def _discard(load: Callable[[], object]) -> None:
-    load()
+def _warnings(load: Callable[[], Hosted]) -> list[str]:
+    return list(load().warnings)
 
 
 def _answer(function: Callable[[], object], sender: Connection) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handlerkit.kit.assembly import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
     from wsgiref.types import StartResponse, WSGIApplication
 
@@ -29,11 +29,13 @@ class Hosted:
     """The WSGI callable of a kit; starts the plugins with its first exchange.
 
     Not when it is made: an engine may make it before it forks. Whoever knows that
-    there will be no fork may call `start` before.
+    there will be no fork may call `start` before. ``warnings`` are for whoever has
+    asked an engine for a reload.
     """
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, warnings: Sequence[str] = ()) -> None:
         self.kit = kit
+        self.warnings = warnings
         self._application = kit.application
         self._class: Any = kit.handler_class
         self._lock = Lock()

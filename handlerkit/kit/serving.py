@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from handlerkit import config
+from handlerkit.carets import headline
 from handlerkit.errors import ConfigError
 from handlerkit.gateways import engines
 from handlerkit.gateways.hosting import in_child
@@ -17,7 +18,7 @@ from handlerkit.kit.describing import describe
 from handlerkit.kit.running import Hosted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from wsgiref.types import WSGIApplication
 
     from handlerkit.config.model import ServerSettings
@@ -73,7 +74,9 @@ def serve(
         say(line)
     if isinstance(source, (str, PurePath)):
         source = Path(source).absolute()
-    return _run_engine(server, partial(_hosted, source, app), address)
+    started = config.Written(document, settings)
+    told = [("app",), *([("server", "bind")] if given else [])]
+    return _run_engine(server, partial(_hosted, source, app, started, told), address)
 
 
 def _run_engine(server: ServerSettings, hosted: partial[Hosted], address: str) -> int:
@@ -91,16 +94,32 @@ def _run_engine(server: ServerSettings, hosted: partial[Hosted], address: str) -
     )
 
 
-def _hosted(source: Source, app: WSGIApplication | None) -> Hosted:
+def _hosted(
+    source: Source,
+    app: WSGIApplication | None,
+    started: config.Written,
+    given: Collection[tuple[str, ...]],
+) -> Hosted:
+    """Load in a worker what the file has by now; of ``[server]`` what it had at first.
+
+    Raises:
+        ConfigError: with every mistake, and where the file has another engine.
+    """
     kit = load(source, app, entry="serve")
-    server, kind = kit.config.server, kit.handler_class
+    now = config.Written(kit.document, kit.config)
+    changes = config.restarts(started, now, but=given)
+    engine = [each for each in changes if each.path == ("server", "engine")]
+    if engine:
+        raise ConfigError(kit.document.arrange(engine))
+    server, kind = started.values, kit.handler_class
     # granian says the same whatever its workers and threads are.
-    if server.engine == "granian" and issubclass(kind, HostedHandler):
+    if server["server", "engine"] == "granian" and issubclass(kind, HostedHandler):
         if kind.wsgi_multiprocess is None:
-            kind.wsgi_multiprocess = server.workers > 1
+            kind.wsgi_multiprocess = server["server", "workers"] > 1
         if kind.wsgi_multithread is None:
-            kind.wsgi_multithread = server.threads > 1
-    return Hosted(kit)
+            kind.wsgi_multithread = server["server", "threads"] > 1
+    warnings = kit.document.arrange(changes, "warning")
+    return Hosted(kit, [headline(each) for each in warnings])
 
 
 def _described(source: Source, app: WSGIApplication | None, address: str) -> list[str]:

@@ -269,6 +269,34 @@ def test_a_hangup_with_a_mistake_is_refused_and_the_workers_stay(shop, engine):
     assert serving.stop() == 0
 
 
+def test_a_hangup_says_what_of_the_server_waits_for_a_restart(shop, engine):
+    serving = shop(f"{engine}\nworkers = 1")
+    assert fields(serving.request())["shop.name"] == "Corner"
+    config = CONFIG.format(server=f"{engine}\nworkers = 2").replace("Corner", "Market")
+    shop.serve.write("handlerkit.toml", config)
+
+    serving.signal(signal.SIGHUP)
+    serving.wait_until(lambda: fields(serving.request()).get("shop.name") == "Market")
+
+    said = (
+        "warning[HK523]: server.workers has changed from 1 to 2: that takes a restart"
+    )
+    assert said in serving.log
+    assert fields(serving.request())["wsgi.multiprocess"] == "False"
+
+
+def test_a_hangup_with_another_engine_is_refused(shop, engine):
+    serving = shop(engine)
+    assert serving.request().status == 200
+    shop.serve.write("handlerkit.toml", CONFIG.format(server='engine = "builtin"'))
+
+    serving.signal(signal.SIGHUP)
+    serving.wait_until(lambda: "not reloaded" in serving.log)
+
+    assert "server.engine has changed from" in serving.log
+    assert serving.request().status == 200
+
+
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
 def test_gunicorn_hands_over_to_its_successor(shop, transport):
     """USR2 starts a second arbiter on the same sockets, TERM ends the first."""

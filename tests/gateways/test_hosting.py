@@ -8,7 +8,7 @@ import time
 import pytest
 
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
-from handlerkit.gateways.hosting import in_child, reload_fault
+from handlerkit.gateways.hosting import in_child, may_reload
 
 
 def test_a_child_gives_what_the_function_gave():
@@ -58,12 +58,20 @@ def test_what_the_application_prints_is_not_lost(capfd):
     assert capfd.readouterr().out == "printed at import\n"
 
 
-def test_a_load_that_works_is_no_fault():
-    assert reload_fault(object) == ""
+class Loaded:
+    warnings = ("one", "two")
+
+
+def test_a_load_that_works_may_be_a_reload_and_its_warnings_are_said():
+    said = []
+    assert may_reload(Loaded, said.append)
+    assert said == ["one", "two"]
 
 
 def test_a_load_that_fails_is_told():
     def fail():
         raise HandlerkitError("no such application")
 
-    assert reload_fault(fail) == "no such application"
+    said = []
+    assert not may_reload(fail, said.append)
+    assert said == ["not reloaded:\nno such application"]
