@@ -50,9 +50,10 @@ def make_server(
     listeners: Sequence[Listener],
     *,
     log: Log = log_to_stderr,
+    stderr: Any = None,
     **settings: Any,
 ) -> Server:
-    """Make the server that `serve` runs."""
+    """Make the server that `serve` runs; ``stderr`` is wsgi.errors."""
     limits = {name: settings.pop(name) for name in _LIMITS}
     if protocol == "FastCGI":
         limits["max_params_size"] = limits.pop("max_header_size")
@@ -60,7 +61,8 @@ def make_server(
     else:
         del limits["max_requests"]
         converse = scgi.conversing(SCGILimits(**limits))
-    return Server(kits, listeners, converse, Settings(**settings), log=log)
+    options = Settings(**settings)
+    return Server(kits, listeners, converse, options, log=log, stderr=stderr)
 
 
 _LIMITS = ("max_header_size", "max_params", "max_requests", "max_body")
