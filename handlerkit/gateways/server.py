@@ -210,6 +210,8 @@ class Server:
             self.close(conversation)
             return
         with self._lock:
+            if conversation.stands == CLOSED:  # by another thread
+                return
             conversation.stands = IDLE
             if not conversation.is_polled:
                 self._poller.add(conversation.socket.fileno(), conversation)
@@ -231,6 +233,7 @@ class Server:
             conversation.stands = CLOSED
             if conversation.is_polled:
                 self._poller.remove(conversation.socket.fileno())
+                conversation.is_polled = False
         self._open.discard(conversation)
         conversation.socket.close()
         if not self._accepting:  # there may be room, or nothing left to wait for
@@ -244,7 +247,10 @@ class Server:
 
     def read(self, conversation: Conversation, /) -> Any:
         """Read from a connection."""
-        conversation.stands = BUSY
+        with self._lock:
+            if conversation.stands == CLOSED:
+                return None
+            conversation.stands = BUSY
         return conversation.read()
 
     def run(self, job: Any, seat: Seat, /) -> None:
@@ -307,7 +313,7 @@ class Server:
 
     def _accept_or_not(self) -> None:
         """Listen while there is room: who finds none waits in the backlog."""
-        accept = not self.stopping and len(self._open) < self.settings.max_connections
+        accept = not self.stopping and not self._is_full()
         if self._respite:
             accept = accept and monotonic() >= self._respite
             self._respite = 0.0 if accept else self._respite
@@ -321,10 +327,13 @@ class Server:
             else:
                 self._poller.remove(number)
 
+    def _is_full(self) -> bool:
+        return len(self._open) >= self.settings.max_connections
+
     def _accept(self, listening: socket.socket, most: int = _AT_ONCE) -> bool:
         """Accept a few connections; False where there are no more."""
         for _ in range(most):
-            if len(self._open) >= self.settings.max_connections:
+            if self._is_full() and not self.stopping:
                 return False
             try:
                 sock, peer = listening.accept()

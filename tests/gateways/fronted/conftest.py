@@ -16,7 +16,10 @@ from handlerkit.gateways.server import Server
 from tests.gateways.fronted.wire import PATIENCE, Client, Front
 
 HANDLERS = {"FastCGI": FastCGIHandler, "SCGI": SCGIHandler}
-LIMITS = {
+SETTINGS = {
+    "threads": 2,
+    "graceful_timeout": PATIENCE,
+    "header_timeout": PATIENCE,
     "max_header_size": 65536,
     "max_params": 250,
     "max_requests": 16,
@@ -87,7 +90,7 @@ def serve(tmp_path: Any) -> Iterator[Serve]:
         log: list[str] = []
         stderr = io.StringIO()
         (listener,) = listen(bind or f"unix:{tmp_path}/s{len(running)}")
-        settings = {"threads": 2, "graceful_timeout": PATIENCE, **LIMITS, **given}
+        settings = {**SETTINGS, **given}
         server = make_server(
             protocol, Kits(kit), [listener], log=log.append, stderr=stderr, **settings
         )

@@ -1,0 +1,271 @@
+"""Threads, time and the end: what servers of FastCGI and SCGI do with connections."""
+
+import contextlib
+import select
+import threading
+from time import monotonic
+
+import pytest
+
+from tests.gateways.fronted.conftest import echo, hello
+from tests.gateways.fronted.wire import (
+    PATIENCE,
+    STDIN,
+    head,
+    parse,
+    record,
+    request,
+    scgi,
+)
+
+TCP = "127.0.0.1:0"
+KINDS = pytest.mark.parametrize("protocol", ["FastCGI", "SCGI"])
+
+
+def whole(protocol, **params):
+    return scgi(**params) if protocol == "SCGI" else request(**params)
+
+
+def beginning(protocol):
+    return whole(protocol)[:20]
+
+
+def body_of(client, protocol):
+    return (parse(*client.rest()) if protocol == "SCGI" else client.answer()).body
+
+
+@KINDS
+def test_so_many_exchanges_as_threads_run_at_once(serve, protocol):
+    together = threading.Barrier(5)
+
+    def application(environ, start_response):
+        together.wait(PATIENCE)
+        return hello(environ, start_response)
+
+    served = serve(application, protocol, threads=5)
+    clients = [served.client() for _ in range(5)]
+    for client in clients:
+        client.send(whole(protocol))
+
+    assert [body_of(client, protocol) for client in clients] == [b"hello"] * 5
+
+
+@KINDS
+def test_more_than_that_wait_and_are_served(serve, protocol):
+    go = threading.Semaphore(0)
+
+    def application(environ, start_response):
+        go.acquire(timeout=PATIENCE)
+        return hello(environ, start_response)
+
+    served = serve(application, protocol, threads=2)
+    clients = [served.client() for _ in range(12)]
+    for client in clients:
+        client.send(whole(protocol))
+    go.release(12)
+
+    assert [body_of(client, protocol) for client in clients] == [b"hello"] * 12
+
+
+@KINDS
+def test_idle_connections_and_half_heads_take_no_thread(serve, protocol):
+    served = serve(hello, protocol, threads=1)
+    waiting = [served.client() for _ in range(50)]
+    for client in waiting[25:]:
+        client.send(beginning(protocol))
+
+    client = served.client()
+    client.send(whole(protocol))
+    assert body_of(client, protocol) == b"hello"
+
+    for client in waiting[25:]:
+        client.send(whole(protocol)[20:])
+        assert body_of(client, protocol) == b"hello"
+
+
+@KINDS
+def test_a_head_has_its_time(serve, protocol):
+    served = serve(hello, protocol, header_timeout=0.1)
+    idle, slow = served.client(), served.client()
+    slow.send(beginning(protocol))
+
+    assert idle.ended()
+    data, _ = slow.rest()
+    expected = "408 Request Timeout" if protocol == "SCGI" else ""
+    assert parse(data).status == expected
+
+
+def test_a_head_that_comes_drop_by_drop_has_no_more_time(serve):
+    client = serve(hello, header_timeout=0.5).client()
+    began = monotonic()
+    for byte in request():
+        client.send(bytes([byte]))
+        if select.select([client.socket], [], [], 0.05)[0]:
+            break
+
+    assert client.ended()
+    assert monotonic() - began < PATIENCE
+
+
+def test_a_kept_connection_has_its_time(serve):
+    client = serve(hello, keep_alive_timeout=0.1, header_timeout=PATIENCE).client()
+    client.send(request(keep=True))
+    client.answer()
+
+    assert client.ended()
+
+
+def test_a_connection_may_be_idle_for_longer_than_a_head_takes(serve):
+    client = serve(hello, header_timeout=0.2, keep_alive_timeout=PATIENCE).client()
+    client.send(request(keep=True))
+    client.answer()
+
+    assert not select.select([client.socket], [], [], 0.5)[0]
+    client.send(request(keep=True))
+    assert client.answer().body == b"hello"
+
+
+@KINDS
+def test_a_body_that_does_not_come_is_answered_408(serve, protocol):
+    client = serve(echo, protocol, read_timeout=0.1).client()
+    if protocol == "SCGI":
+        client.send(scgi(CONTENT_LENGTH="10"))
+        answer = parse(client.socket.recv(65536))
+    else:
+        client.send(head(CONTENT_LENGTH="10"))
+        answer = client.answer()
+
+    assert answer.status == "408 Request Timeout"
+
+
+@KINDS
+def test_a_front_that_takes_nothing_is_a_disconnect(serve, protocol):
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        for _ in range(1000):
+            yield b"x" * 100_000
+
+    served = serve(application, protocol, write_timeout=0.1)
+    client = served.client()
+    client.send(whole(protocol))
+    assert select.select([client.socket], [], [], PATIENCE)[0]
+
+    assert served.outcome() == "disconnected"
+
+
+@KINDS
+def test_more_connections_than_allowed_wait_for_their_turn(serve, protocol):
+    served = serve(hello, protocol, max_connections=2)
+    first = [served.client() for _ in range(2)]
+    for client in first:
+        client.send(beginning(protocol))
+    late = served.client()
+    late.send(whole(protocol))
+
+    assert not select.select([late.socket], [], [], 0.2)[0]
+    first[0].close()
+    assert body_of(late, protocol) == b"hello"
+
+
+@KINDS
+def test_nobody_reads_ahead_of_the_application_without_bound(serve, protocol):
+    go = threading.Event()
+
+    def application(environ, start_response):
+        environ["wsgi.input"].read(1)
+        go.wait(PATIENCE)
+        return echo(environ, start_response)
+
+    client = serve(application, protocol).client()
+    size = 20_000_000
+    client.socket.settimeout(0.5)
+    sent = 0
+    piece = b"x" * 60_000 if protocol == "SCGI" else record(STDIN, 1, b"x" * 60_000)
+    client.send(
+        scgi(CONTENT_LENGTH=str(size))
+        if protocol == "SCGI"
+        else head(CONTENT_LENGTH=str(size))
+    )
+    with contextlib.suppress(TimeoutError):
+        while sent < size:
+            sent += client.socket.send(piece)
+
+    assert sent < 3_000_000
+    go.set()
+
+
+@KINDS
+@pytest.mark.parametrize("bind", ["", TCP], ids=["unix", "tcp"])
+def test_who_is_accepted_or_waits_for_it_is_answered_at_a_stop(serve, protocol, bind):
+    begun, go = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        begun.set()
+        go.wait(PATIENCE)
+        return hello(environ, start_response)
+
+    served = serve(application, protocol, bind, threads=1, max_connections=3)
+    clients = [served.client() for _ in range(6)]
+    for client in clients:
+        client.send(whole(protocol))
+    assert begun.wait(PATIENCE)
+    served.server.stop()
+    go.set()
+
+    assert [body_of(client, protocol) for client in clients] == [b"hello"] * 6
+    served.join()
+    assert served.kit.life == ["started", "closed"]
+    assert served.log == []
+
+
+def test_idle_connections_end_at_a_stop(serve):
+    served = serve(hello)
+    client, never = served.client(), served.client()
+    client.send(request(keep=True))
+    client.answer()
+    served.server.stop()
+
+    assert client.ended()
+    assert never.ended()
+    served.join()
+
+
+@KINDS
+def test_what_does_not_end_in_time_is_cut(serve, protocol):
+    begun, go = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        begun.set()
+        go.wait(PATIENCE)
+        return hello(environ, start_response)
+
+    served = serve(application, protocol, graceful_timeout=0.1)
+    client = served.client()
+    client.send(whole(protocol))
+    assert begun.wait(PATIENCE)
+    served.server.stop()
+
+    assert client.ended()
+    go.set()
+    served.join()
+
+
+@KINDS
+def test_load_from_many_connections_is_all_answered(serve, protocol):
+    served = serve(hello, protocol, threads=4)
+    answers = []
+
+    def load():
+        for _ in range(100):
+            client = served.client()
+            client.send(whole(protocol))
+            answers.append(body_of(client, protocol))
+            client.close()
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers == [b"hello"] * 800
