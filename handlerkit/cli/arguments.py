@@ -19,11 +19,20 @@ def peer(text: str) -> str:
 
 
 def header(text: str) -> tuple[str, str]:
-    """Read a header, as a request has it."""
+    """Read a header, as a request has it: its bytes as latin-1 (PEP 3333)."""
     name, colon, value = text.partition(":")
     if not colon or not name or name != name.strip():
         raise ArgumentTypeError("must be 'Name: value'")
-    return name, value.strip(" \t")
+    value = value.strip(" \t").encode("utf-8", "surrogateescape").decode("latin-1")
+    try:
+        check_headers([(name, value)])
+    except ValueError as exc:
+        raise ArgumentTypeError(
+            "must be a token, a colon, and a value without control characters"
+        ) from exc
+    except AssertionError:  # hop-by-hop: a request may have it
+        pass
+    return name, value
 
 
 def method(text: str) -> str:

@@ -297,6 +297,8 @@ def test_a_line_of_a_client_can_forge_no_line_of_ours(trace, place):
         (["GET", "/\u00fc"], "percent-encoded"),
         (["GET", "/a b"], "%20"),
         (["GET", "/", "-H", "none"], "'Name: value'"),
+        (["GET", "/", "-H", "a b: c"], "must be a token"),
+        (["GET", "/", "-H", "a: b\nc: d"], "without control characters"),
         (["GET", "/", "--peer", "nobody"], "must be an address"),
         (["GET", "/", "--data", "a", "--data-file", "b"], "not allowed with"),
     ],
@@ -320,6 +322,19 @@ def test_a_peer_is_who_is_connected(trace):
     )
 
     assert "~ REMOTE_ADDR = '203.0.113.9'  (was '')" in out
+
+
+def test_a_header_reaches_the_application_as_its_bytes(trace, place):
+    (place / "shop.py").write_text(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    name, te = environ['HTTP_X_NAME'], environ['HTTP_TE']\n"
+        "    return [name.encode('latin-1'), te.encode()]\n"
+    )
+
+    _, out = trace("GET", "/", "-H", "X-Name: Z\u00fcrich", "-H", "TE: x", "--body")
+
+    assert out.endswith("Z\u00fcrichx")
 
 
 def test_every_mistake_of_the_file_is_told_instead(place, capsys):
