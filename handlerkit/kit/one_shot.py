@@ -73,9 +73,14 @@ def _frozen(source: Source, app: WSGIApplication | None) -> Any:
         raise
     except (Exception, SystemExit):  # noqa: BLE001, S110 - loading says it better
         pass
-    from handlerkit.kit import drift
+    from handlerkit.kit import changes  # as it fails
 
-    if not drift.is_to_be_rebuilt(constants, source):
+    changed = changes.since(constants, directory, config)
+    try:
+        from handlerkit.kit import drift
+    except ImportError as exc:  # another Python, without what loading needs
+        raise HandlerkitError("; ".join([*changed, str(exc)])) from exc
+    if not drift.is_to_be_rebuilt(changed, source):
         return None
     kit = _loaded(source, app)
     drift.rebuild(kit, source)
