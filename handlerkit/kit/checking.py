@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from handlerkit import config
+from handlerkit.builtin import BUILTINS
 from handlerkit.errors import ConfigError, Fault
+from handlerkit.hooks import loading
 from handlerkit.kit.assembly import assemble, check_engines
 from handlerkit.kit.classes import handler_class
 from handlerkit.kit.describing import review
@@ -50,26 +52,39 @@ def check(
     """
     kit = None
     if loading or probing:
-        kit = assemble(source, None, entry=entry or "handler", complete=True)
-        document, settings, warnings = kit.document, kit.config, review(kit)
+        kit = _loaded(source, entry)
+        document, settings, records = kit.document, kit.config, kit.plugins.records
+        warnings = review(kit)
         warnings += document.arrange(check_named_schema(document), "warning")
     else:
-        document, settings, warnings = _unloaded(source, entry or "handler")
-    records = {} if kit is None else kit.plugins.records
+        document, settings, records, warnings = _unloaded(source, entry)
     warnings += config.lint(document, settings, entry, records)
-    refused = []
     if entry is None:
         nearest = None if kit is None else handler_class(settings, "serve")[1]
         refused = config.check_entry(settings, "serve", nearest)[0]
-    if entry in (None, "serve"):
         refused += _check_engine(settings)
-    for fault in refused if entry is None else ():
-        fault.message = f"serve would refuse this: {fault.message}"
-    refused = document.arrange(refused, "error" if entry else "warning")
-    if refused and entry is not None:
-        raise ConfigError(refused)
+        for fault in refused:
+            fault.message = f"serve would refuse this: {fault.message}"
+        warnings += document.arrange(refused, "warning")
     failed, sound = _probed(kit) if kit is not None and probing else ([], [])
-    return Checked([*warnings, *refused], failed, sound)
+    return Checked(warnings, failed, sound)
+
+
+def _loaded(source: Source, entry: Entry | None) -> Kit:
+    """Load a kit; what an engine refuses is told with everything else."""
+    faults: list[Fault] = []
+    kit = None
+    try:
+        kit = assemble(source, None, entry=entry or "handler", complete=True)
+    except ConfigError as exc:
+        faults += exc.faults
+    document = config.read(source) if kit is None else kit.document
+    settings = config.validate(document)[0] if kit is None else kit.config
+    if entry == "serve" and settings is not None:
+        faults += document.arrange(_check_engine(settings))
+    if faults or kit is None:
+        raise ConfigError(faults)
+    return kit
 
 
 def _probed(kit: Kit) -> tuple[list[Fault], list[str]]:
@@ -89,21 +104,42 @@ def _probed(kit: Kit) -> tuple[list[Fault], list[str]]:
 
 
 def _unloaded(
-    source: Source, entry: Entry
-) -> tuple[config.Document, config.Config, list[Fault]]:
+    source: Source, entry: Entry | None
+) -> tuple[config.Document, config.Config, dict[str, config.Record], list[Fault]]:
+    """Check what can be without code of others; give records of built-in plugins."""
     document = config.read(source)
     settings, faults = config.validate(document)
     if settings is None:  # what is sound may hold more mistakes
         settings, _ = config.validate(document.without(faults))
     if settings is None:
         raise ConfigError(faults)
-    found, warnings = config.check_entry(settings, entry)
+    found, warnings = config.check_entry(settings, entry or "handler")
     faults += found
-    if entry in ("serve", "handler"):
+    if entry in ("serve", None):
         faults += check_engines(settings)
+    if entry == "serve":
+        faults += _check_engine(settings)
+    records, found = _builtin_settings(document, settings)
+    faults += found
     if faults:
         raise ConfigError(document.arrange(faults))
-    return document, settings, document.arrange(warnings, "warning")
+    return document, settings, records, document.arrange(warnings, "warning")
+
+
+def _builtin_settings(
+    document: config.Document, settings: config.Config
+) -> tuple[dict[str, config.Record], list[Fault]]:
+    """Validate the settings of built-in plugins, whose models are ours."""
+    records: dict[str, config.Record] = {}
+    faults: list[Fault] = []
+    for name, entry in settings.plugins.items():
+        if entry.enabled and entry.use in BUILTINS:
+            found = loading.find(entry.use, base=document.base, builtins=BUILTINS)
+            record, wrong = config.settings(document, name, found.settings)
+            faults += wrong
+            if record is not None:
+                records[name] = record
+    return records, faults
 
 
 def _check_engine(settings: config.Config) -> list[Fault]:

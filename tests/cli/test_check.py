@@ -70,6 +70,35 @@ def test_by_default_neither_plugins_nor_application_are_imported(check):
     assert check(text) == (0, "handlerkit.toml: fine\n", "")
 
 
+def test_settings_of_built_in_plugins_are_checked_without_loading(check):
+    text = (
+        '[plugins.access-log]\nfromat = "json"\n'
+        '[plugins.log]\nuse = "access-log"\npath = "here"\n'
+        '[plugins.off]\nuse = "access-log"\nenabled = false\nanything = 1\n'
+    )
+
+    code, _, err = check(text)
+
+    assert code == 2
+    assert 'did you mean "format"?' in err
+    assert "must be an absolute path" in err
+    assert "anything" not in err
+
+
+@pytest.mark.parametrize("load", [[], ["--load"]])
+def test_what_an_engine_refuses_is_told_with_everything_else(check, load):
+    text = '[app]\n[server]\nengine = "granian"\nbind = "fd:3"\n'
+    text += "[plugins.text-log]\nnone = 1\n"
+
+    code, _, err = check(text, "--for", "serve", *load)
+
+    assert code == 2
+    assert "error[HK411]" in err
+    assert "error[HK308]" in err
+    assert ("error[HK401]" in err) == bool(load)
+    assert err.count("error[") == (3 if load else 2)
+
+
 def test_a_missing_application_is_told_with_everything_else(check):
     code, out, err = check("[plugins.none]\n", "--load")
 
