@@ -7,7 +7,7 @@ class Limits:
     """How much a front may send before it is refused; sizes are in bytes.
 
     Of a request, by a status: ``max_params_size``, all its parameters as they are
-    sent (431); ``max_params``, how many different ones (431); ``max_param_name`` and
+    sent (431); ``max_params``, how many (431); ``max_param_name`` and
     ``max_param_value``, one of them, 127 at the least (431); ``max_body`` (413; 0 is
     no limit).
 

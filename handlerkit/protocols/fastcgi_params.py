@@ -6,10 +6,11 @@ import struct
 
 from handlerkit.errors import RequestError
 from handlerkit.protocols.fastcgi_limits import Limits
+from handlerkit.protocols.variables import check_names, join_repeated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import NoReturn
 
 TOO_LARGE = "413 Content Too Large"
@@ -18,60 +19,62 @@ PARAMS_TOO_LARGE = "431 Request Header Fields Too Large"
 _LONG = struct.Struct("!I")
 _LONG_FORM = 0x80  # the first bit of a length of four bytes
 _LENGTH = 0x7FFFFFFF
-_USUAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
-_VISIBLE = bytes(range(0x21, 0x7F))
+_CUT_OFF = "the parameters end in the middle of a pair"
 _MAX_DIGITS = 18
 _NO_LIMIT = 10**_MAX_DIGITS
-_RESERVED = ("wsgi.", "handlerkit.")
 
 
 def read_params(content: bytes | bytearray, limits: Limits) -> dict[str, str]:
-    """Give the parameters of a request, for environ (PEP 3333).
+    """Give the parameters of a request, for environ (PEP 3333); bytes become latin-1.
 
-    Of a name that is repeated the last value counts: a front's configuration sets
-    one that an included file has set already.
+    For names that are repeated see `join_repeated`.
 
     Raises:
         RequestError: a pair is cut off, a name is malformed or poses as one of the
-            server's own keys, or there is more than the limits allow.
-    """
-    environ = read_pairs(content, limits)
-    if len(environ) > limits.max_params:
-        _refuse(f"there are more than {limits.max_params} parameters", PARAMS_TOO_LARGE)
-    # Nearly always all of them are good.
-    if "" in environ or "".join(environ).encode("latin-1").translate(None, _USUAL):
-        for name in environ:
-            _check_name(name)
-    return environ
-
-
-def read_pairs(content: bytes | bytearray, limits: Limits) -> dict[str, str]:
-    """Decode name-value pairs; bytes become latin-1.
-
-    Raises:
-        RequestError: a pair is cut off, or over a limit.
+            server's own, or there is more than the limits allow.
     """
     text = content.decode("latin-1")
-    size = len(content)
-    pairs: dict[str, str] = {}
-    at = 0
+    environ: dict[str, str] = {}
+    at = count = 0
     try:
-        while at < size:
+        # What `_pairs` does, without a step for each.
+        for count in range(limits.max_params + 1):  # noqa: B007 - counts them
             name_size = content[at]
             value_size = content[at + 1]
             if name_size < _LONG_FORM > value_size:
-                at += 2
+                name_at = at + 2
             else:
-                name_size, value_size, at = _lengths(content, at, limits)
-            value_at = at + name_size
-            end = value_at + value_size
-            pairs[text[at:value_at]] = text[value_at:end]
-            at = end
+                name_size, value_size, name_at = _lengths(content, at, limits)
+            value_at = name_at + name_size
+            at = value_at + value_size
+            environ[text[name_at:value_at]] = text[value_at:at]
     except (IndexError, struct.error):
-        at = -1
-    if at != size:
-        _refuse("the parameters end in the middle of a pair")
-    return pairs
+        if at != len(content):
+            _refuse(_CUT_OFF)
+    else:
+        _refuse(f"there are more than {limits.max_params} parameters", PARAMS_TOO_LARGE)
+    if len(environ) != count:
+        environ = join_repeated(_pairs(content, limits))
+    check_names(environ)
+    return environ
+
+
+def _pairs(content: bytes | bytearray, limits: Limits) -> Iterator[tuple[str, str]]:
+    """Give name-value pairs, one after the other."""
+    at = 0
+    while at < len(content):
+        try:
+            name_size, value_size, name_at = _lengths(content, at, limits)
+        except (IndexError, struct.error):
+            _refuse(_CUT_OFF)
+        value_at = name_at + name_size
+        at = value_at + value_size
+        if at > len(content):
+            _refuse(_CUT_OFF)
+        yield (
+            content[name_at:value_at].decode("latin-1"),
+            content[value_at:at].decode("latin-1"),
+        )
 
 
 def _lengths(
@@ -95,15 +98,6 @@ def _length_at(content: bytes | bytearray, at: int) -> tuple[int, int]:
     if size < _LONG_FORM:
         return size, at + 1
     return _LONG.unpack_from(content, at)[0] & _LENGTH, at + _LONG.size
-
-
-def _check_name(name: str) -> None:
-    if not name:
-        _refuse("a parameter has no name")
-    if name.encode("latin-1").translate(None, _VISIBLE):
-        _refuse(f"a parameter's name has characters that none may have: {name!a}")
-    if name.startswith(_RESERVED):
-        _refuse(f"the parameter {name} poses as one of the server's own")
 
 
 def body_length(environ: dict[str, str], limits: Limits) -> int:
@@ -147,7 +141,7 @@ def answer_values(content: bytearray, values: Mapping[str, int]) -> bytes:
     Raises:
         RequestError: the content is malformed.
     """
-    asked = read_pairs(content, Limits())
+    asked = join_repeated(_pairs(content, Limits()))
     return write_pairs(
         (name.encode("latin-1"), b"%d" % values[name])
         for name in asked

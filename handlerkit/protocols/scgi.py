@@ -7,6 +7,7 @@ The response is one of CGI, and needs no parser here.
 from __future__ import annotations
 
 from handlerkit.errors import RequestError
+from handlerkit.protocols.variables import check_names, join_repeated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,10 +44,9 @@ class Limits:
 class RequestParser:
     """Reads the head of one request, in pieces of any size.
 
-    Of a name that is repeated, the last value counts: so do nginx's own parameters,
-    where a file that is included sets one first. Once `feed` has given the CGI
-    variables, ``length`` is that of the body in bytes, and ``size`` that of the head,
-    all of its netstring counted.
+    Once `feed` has given the CGI variables, ``length`` is that of the body in bytes,
+    and ``size`` that of the head, all of its netstring counted. For names that are
+    repeated see `join_repeated`.
     """
 
     __slots__ = ("_buffer", "_error", "_limits", "length", "rest", "size")
@@ -121,12 +121,13 @@ class RequestParser:
         if not names or names[0] != "CONTENT_LENGTH":
             _refuse("the head does not begin with CONTENT_LENGTH")
         variables = dict(zip(names, words[1::2], strict=True))
-        if len(variables) != len(names) and names.count("CONTENT_LENGTH") > 1:
-            _refuse("CONTENT_LENGTH stands in the head more than once")
+        if len(variables) != len(names):
+            if names.count("CONTENT_LENGTH") > 1:
+                _refuse("CONTENT_LENGTH stands in the head more than once")
+            variables = join_repeated(zip(names, words[1::2], strict=True))
         if variables.get("SCGI") != "1":
             _refuse("the head does not say SCGI 1")
-        if "" in variables:
-            _refuse("a variable has no name")
+        check_names(variables)
         self.length = self._length(variables["CONTENT_LENGTH"])
         return variables
 

@@ -22,7 +22,8 @@ OPTIONS = ("-max_len=640", "-timeout=10", "-rss_limit_mb=512")
 
 
 def main(name: str, *options: str) -> None:
-    arguments = [sys.argv[0], *OPTIONS, *options]
+    again = f"{sys.executable} -m tests.fuzz {name}"  # as libFuzzer starts it anew
+    arguments = [again, *OPTIONS, *options]
     if all(option.startswith("-") for option in options):
         found = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-"))
         print(f"what is found goes to {found}", file=sys.stderr)

@@ -1,9 +1,11 @@
 """FastCGI as text, and what a connection makes of it: for the wire cases.
 
 A line is a record, ``TYPE ID [+PADDING]: CONTENT``, or what is no record, ``raw:
-BYTES``. TYPE is a name of the specification, or a number. CONTENT and BYTES have
-backslash escapes; in CONTENT ``{NAME=VALUE}`` is a pair. `` * N`` at the end repeats
-the line. One that begins with spaces goes on with the line before.
+BYTES``. TYPE is a name of the specification, or a number. PADDING is of zeros; with
+``~`` for ``+`` it is not. CONTENT and BYTES have backslash escapes; in CONTENT
+``{NAME=VALUE}`` is a pair. `` * N`` at the end repeats the line. One that begins with
+spaces goes on with the line before.
+
 ``forget ID`` is not on the wire: it is where the request is over, and parts what comes
 before it from what comes after. ``#`` begins a comment.
 """
@@ -36,7 +38,7 @@ _TYPES = (
     *("STDERR", "DATA", "GET_VALUES", "GET_VALUES_RESULT", "UNKNOWN_TYPE"),
 )
 NAMES = {name: getattr(records, name) for name in _TYPES}
-_LINE = re.compile(r"(\w+) (\d+)(?: \+(\d+))?:(?: (.*))?")
+_LINE = re.compile(r"(\w+) (\d+)(?: ([+~])(\d+))?:(?: (.*))?")
 _PAIR = re.compile(r"\{([^=}]*)=([^}]*)\}")
 
 # What drives a connection: bytes to feed, or the id of a request that is over.
@@ -68,7 +70,7 @@ def _read_once(line: str) -> bytes:
         return _unescape(line.removeprefix("raw: "))
     match = _LINE.fullmatch(line)
     assert match is not None, line
-    kind, number, padding, text = match.groups()
+    kind, number, sign, padding, text = match.groups()
     content = b""
     rest = text or ""
     while pair := _PAIR.search(rest):
@@ -80,6 +82,7 @@ def _read_once(line: str) -> bytes:
         int(number),
         content + _unescape(rest),
         int(padding or 0),
+        b"\0" if sign == "+" else b"\xaa",
     )
 
 
@@ -87,10 +90,15 @@ def _unescape(text: str) -> bytes:
     return text.encode("ascii").decode("unicode_escape").encode("latin-1")
 
 
-def record(kind: int, number: int, content: bytes = b"", padding: int = 0) -> bytes:
-    """Give a record, padded as asked with what is not zero."""
+def record(
+    kind: int,
+    number: int,
+    content: bytes = b"",
+    padding: int = 0,
+    fill: bytes = b"\xaa",
+) -> bytes:
     head = records.HEADER.pack(1, kind, number, len(content), padding)
-    return head + content + b"\xaa" * padding
+    return head + content + fill * padding
 
 
 def begin(number: int = 1, *, keep: bool = True) -> bytes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from handlerkit.errors import ProtocolError
 from handlerkit.protocols import fastcgi_states as states
 from handlerkit.protocols.fastcgi import Broken, Connection, Limits, Request
-from handlerkit.protocols.fastcgi_params import read_pairs, write_pairs
+from handlerkit.protocols.fastcgi_params import read_params, write_pairs
 from tests.protocols.fastcgi_wire import (
     CASE_NAMES,
     SMALL,
@@ -119,7 +119,7 @@ PAIRS = st.dictionaries(NAME, TEXT, max_size=8)
 def test_pairs_are_read_as_they_were_written(pairs: dict[str, bytes]) -> None:
     wire = write_pairs([(name.encode(), value) for name, value in pairs.items()])
 
-    assert read_pairs(wire, Limits()) == {
+    assert read_params(wire, Limits()) == {
         name: value.decode("latin-1") for name, value in pairs.items()
     }
 
@@ -191,6 +191,17 @@ def test_a_request_in_one_piece_reads_as_one_cut_anywhere(
         whole = drive([wire], limits)
         assert_same(whole, drive(cut([wire], [1]), limits))
         assert_same(whole, drive(cut([wire], [len(wire) // 2]), limits))
+
+
+@pytest.mark.parametrize("name", [n for n in CASE_NAMES if n.startswith("front_")])
+def test_what_fronts_send_takes_the_short_cut(name: str) -> None:
+    wire = steps_of(name)[0]
+    assert isinstance(wire, bytes)
+
+    taken = Connection(Limits())._read_whole(wire, [])
+
+    body = wire.index(b"\1\5\0\1")
+    assert taken == (len(wire) if wire[body:] == record(5, 1) else body)
 
 
 @pytest.mark.parametrize("keep", [False, True])

@@ -116,7 +116,7 @@ def test_garbage_raises_nothing_but_request_errors(
     read(cut(b"%d:CONTENT_LENGTH\0" % (len(data) + 15) + data + b",", places), small)
 
 
-NAME = st.text(st.characters(min_codepoint=1, max_codepoint=255), min_size=1)
+NAME = st.text("ABCXYZ_019-.!~", min_size=1)
 VALUE = st.text(st.characters(min_codepoint=1, max_codepoint=255))
 
 

@@ -1,0 +1,15 @@
+BEGIN_REQUEST 1: \0\1\0\0\0\0\0\0
+PARAMS 1: {HTTP_HOST=shop.example}{HTTP_USER_AGENT=capture}
+  {CONTENT_TYPE=application/x-www-form-urlencoded}{CONTENT_LENGTH=11}
+  {HTTP_CONNECTION=close}
+  {PATH=/usr/local/bin:/usr/bin:/bin}
+  {SERVER_SIGNATURE=}{SERVER_SOFTWARE=Apache/2.4.71 (Debian)}{SERVER_NAME=shop.example}
+  {SERVER_ADDR=127.0.0.1}{SERVER_PORT=80}{REMOTE_ADDR=127.0.0.1}
+  {DOCUMENT_ROOT=/var/www/html}{REQUEST_SCHEME=http}{CONTEXT_PREFIX=}
+  {CONTEXT_DOCUMENT_ROOT=/var/www/html}{SERVER_ADMIN=[no address given]}
+  {SCRIPT_FILENAME=proxy:fcgi://localhost/form}{REMOTE_PORT=47432}
+  {GATEWAY_INTERFACE=CGI/1.1}{SERVER_PROTOCOL=HTTP/1.1}{REQUEST_METHOD=POST}
+  {QUERY_STRING=}{REQUEST_URI=/form}{SCRIPT_NAME=}{PATH_INFO=/form}
+PARAMS 1:
+STDIN 1: name=coffee
+STDIN 1:

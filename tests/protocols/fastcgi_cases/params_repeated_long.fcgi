@@ -1,0 +1,4 @@
+BEGIN_REQUEST 1: \0\1\1\0\0\0\0\0
+PARAMS 1: {HTTP_X=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}{HTTP_X=y}
+PARAMS 1:
+STDIN 1:
