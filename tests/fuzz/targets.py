@@ -3,6 +3,7 @@
 The first byte says in what pieces the others are fed.
 """
 
+from pathlib import Path
 from typing import Any
 
 from handlerkit.errors import RequestError
@@ -10,7 +11,7 @@ from handlerkit.protocols import scgi as scgi_protocol
 from tests.protocols import fastcgi_wire
 
 SMALL = scgi_protocol.Limits(max_header_size=300, max_params=5, max_body=1000)
-HEAD = b"CONTENT_LENGTH\0%d\0SCGI\x001\0REQUEST_METHOD\0POST\0"
+SCGI_CASES = Path(fastcgi_wire.__file__).parent / "scgi_cases"
 
 
 def fastcgi(data: bytes) -> None:
@@ -58,11 +59,14 @@ def fastcgi_seeds() -> list[bytes]:
 
 
 def scgi_seeds() -> list[bytes]:
-    """Give heads, and requests of them."""
-    heads = [HEAD % 0, HEAD % 5, HEAD % 1001, HEAD[:-1] % 0, HEAD.replace(b"SCGI", b"")]
-    return [
-        *(b"\x07" + head for head in heads),
-        *(b"\x07%d:%b,hello" % (len(head), head) for head in heads),
+    """Give the bytes of the wire cases, and the heads in them."""
+    texts = [path.read_text("ascii") for path in sorted(SCGI_CASES.glob("*.scgi"))]
+    wires = [
+        text.replace("\n", "").encode().decode("unicode_escape").encode("latin-1")
+        for text in texts
+    ]
+    return [b"\x07" + wire for wire in wires] + [
+        b"\x07" + wire.partition(b":")[2].rpartition(b",")[0] for wire in wires
     ]
 
 
