@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlerkit.gateways import fastcgi, scgi
-from handlerkit.gateways.http_server import log_to_stderr
+from handlerkit.gateways.log import log_to_stderr
 from handlerkit.gateways.server import Server, Settings
 from handlerkit.gateways.signals import stopping_on_signals
 from handlerkit.protocols.fastcgi_limits import Limits as FastCGILimits
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from handlerkit.gateways.kits import Kits
     from handlerkit.gateways.listening import Listener
-    from handlerkit.gateways.server import Log
+    from handlerkit.gateways.log import Log
 
 
 def serve(

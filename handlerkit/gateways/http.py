@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlerkit.gateways.http_server import HTTPServer, Settings, log_to_stderr
+from handlerkit.gateways.http_server import HTTPServer, Settings
+from handlerkit.gateways.log import log_to_stderr
 from handlerkit.gateways.signals import stopping_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from handlerkit.gateways.http_server import Log
     from handlerkit.gateways.kits import Kits
     from handlerkit.gateways.listening import Listener
+    from handlerkit.gateways.log import Log
 
-__all__ = ["HTTPServer", "Settings", "log_to_stderr", "serve"]
+__all__ = ["HTTPServer", "Settings", "serve"]
 
 
 def serve(

@@ -23,6 +23,7 @@ from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.connections import Connection, Waiting
 from handlerkit.gateways.exchange import CLOSE, KEEP, Exchange, refusal
 from handlerkit.gateways.listening import close_all
+from handlerkit.gateways.log import log_to_stderr
 from handlerkit.protocols.http1 import RequestParser
 from handlerkit.protocols.http1_request import Limits
 
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
 
     from handlerkit.gateways.kits import Kits, Seat
     from handlerkit.gateways.listening import Listener
+    from handlerkit.gateways.log import Log
     from handlerkit.protocols.http1_request import Request
-
-    Log = Callable[[str], object]
 
 _PARTING = 0.5  # seconds that a farewell may take while we stop
 _RESPITE = 1.0  # seconds without accepting, after accepting failed
@@ -77,11 +77,6 @@ class Settings:
         self.farewell_timeout = farewell_timeout
         self.graceful_timeout = graceful_timeout
         self.limits = Limits(**limits)
-
-
-def log_to_stderr(message: str) -> None:
-    """Write a message of the server to standard error."""
-    sys.stderr.write(f"handlerkit: {message}\n")
 
 
 class HTTPServer:

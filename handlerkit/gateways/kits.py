@@ -24,6 +24,7 @@ from traceback import format_exc
 from typing import TYPE_CHECKING, Protocol
 
 from handlerkit.errors import HandlerkitError
+from handlerkit.gateways.notify import READY, STOPPING, notify, reloading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,8 +138,10 @@ class Kits:
 
     def settle(self) -> None:
         """Reload no more: the server is about to end."""
-        self._ended = True
-        self._told.put(_END)
+        if not self._ended:
+            self._ended = True
+            self._told.put(_END)
+            notify(STOPPING)
 
     def close(self) -> None:
         """Close every kit, after the last exchange of all."""
@@ -159,22 +162,33 @@ class Kits:
             self._close_left()
 
     def _reload(self, load: Callable[[Any], Kit]) -> None:
+        notify(reloading())
+        kit: Kit | None = None
         try:
             kit = load(self.current)
             if self._ended:
                 return
             kit.start()
-        except HandlerkitError as exc:
-            self._log(f"not reloaded:\n{exc}")
-        except BaseException:  # noqa: BLE001 - whatever comes of foreign code, we serve on
-            self._log(f"not reloaded:\n{format_exc().rstrip()}")
+        except BaseException as exc:  # noqa: BLE001 - whatever comes of foreign code, we serve on
+            said = exc if isinstance(exc, HandlerkitError) else format_exc().rstrip()
+            self._log(f"not reloaded:\n{said}")
+            if kit is not None:
+                self._close(kit)
         else:
             self._replaced.append(self.current)
             self.current = kit
             self._log(f"reloaded: {kit}")
+        finally:
+            notify(READY)
 
     def _close_left(self) -> None:
         in_use = [seat.kit for seat in self._seats]
         for kit in [kit for kit in self._replaced if kit not in in_use]:
             self._replaced.remove(kit)
+            self._close(kit)
+
+    def _close(self, kit: Kit) -> None:
+        try:
             kit.close()
+        except BaseException:  # noqa: BLE001 - likewise
+            self._log(f"not closed:\n{format_exc().rstrip()}")

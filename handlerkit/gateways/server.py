@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from handlerkit.gateways.kits import Kits, Seat
     from handlerkit.gateways.listening import Listener
-
-    Log = Callable[[str], object]
+    from handlerkit.gateways.log import Log
 
 _RESPITE = 1.0  # seconds without accepting, after accepting failed
 _LAST_WORD = 1.0  # seconds for exchanges to notice that their connections were cut

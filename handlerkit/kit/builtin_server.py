@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from handlerkit.gateways import fronted, http, listening
 from handlerkit.gateways.hangups import Hangups
 from handlerkit.gateways.kits import Kits
+from handlerkit.gateways.log import log_to_stderr
+from handlerkit.gateways.notify import READY, notify
 from handlerkit.kit.assembly import load
 from handlerkit.kit.classes import protocol
 from handlerkit.kit.describing import describe
@@ -62,8 +64,8 @@ def _kits(source: Source, app: WSGIApplication | None, bind: str | None) -> Kits
     kit.require_application()
     given = [("server", "bind")] if bind else []
     given += [("app", "target")] if app else []
-    say = http.log_to_stderr
-    return Kits(kit, Reloading(source, kit, given=given, say=say), log=say)
+    reloading = Reloading(source, kit, given=given, say=log_to_stderr)
+    return Kits(kit, reloading, log=log_to_stderr)
 
 
 def _serve(kits: Kits, bind: str | None, say: Callable[[str], None]) -> None:
@@ -81,6 +83,7 @@ def _serve(kits: Kits, bind: str | None, say: Callable[[str], None]) -> None:
         urls = [each.url.replace("http:", scheme, 1) for each in listeners]
         for line in describe(kits.current, ", ".join(urls)):
             say(line)
+        notify(READY)
 
     if speaks == "HTTP":
         http.serve(kits, listeners, ready=announce, **_settings(server, _HTTP))

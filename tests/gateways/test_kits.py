@@ -158,6 +158,30 @@ def test_a_kit_that_does_not_start_leaves_the_old_one(kits, loading, log):
     assert not kept.closed.is_set()
 
 
+@pytest.mark.parametrize("error", [PluginError("x"), SystemExit(), OSError("x")])
+def test_a_kit_that_does_not_start_is_closed(kits, loading, log, error):
+    failing = loading.answers[0] = Kit(2, fails=error)
+
+    kits.reload()
+    loading.let.release()
+
+    assert log.get(timeout=PATIENCE).startswith("not reloaded:\n")
+    assert failing.closed.wait(PATIENCE)
+
+
+def test_a_kit_that_does_not_close_ends_no_reload(kits, loading, log):
+    def close():
+        raise KeyboardInterrupt
+
+    kits.current.close = close
+    reload(kits, loading)
+    assert "reloaded: " in log.get(timeout=PATIENCE)
+    assert "not closed:\nTraceback" in log.get(timeout=PATIENCE)
+
+    reload(kits, loading)
+    assert kits.current.number == 3
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
 def test_whatever_a_load_raises_the_next_reload_works(kits, loading, log, error):
     loading.answers[0] = error("of a plugin")

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,60 @@ def test_hangups_in_a_row_end_with_the_last_file(shop):
     assert serving.stop() == 0
     log = serving.log
     assert log.count("reloaded:") == log.count("closed") - 1 <= 20
+
+
+@pytest.mark.parametrize("kind", ["SCGIHandler", "FastCGIHandler"])
+def test_the_servers_behind_a_front_reload_too(shop, kind):
+    config = f'[handler]\nclass = "{kind}"\n' + CONFIG
+    serving = shop(config.format("red"), "unix")
+
+    reload(shop, serving, config.format("blue"))
+    said(serving, ", generation 2", "closed red")
+
+    assert serving.stop() == 0
+    assert "closed blue" in serving.log
+
+
+def test_an_exchange_of_scgi_is_finished_as_it_was_begun(shop):
+    config = '[handler]\nclass = "SCGIHandler"\n' + CONFIG
+    serving = shop(config.format("red"), "unix")
+    head = b"CONTENT_LENGTH\x005\x00SCGI\x001\x00REQUEST_METHOD\x00POST\x00"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(serving.bind.removeprefix("unix:"))
+        client.sendall(b"%d:%b,b" % (len(head), head))
+        received = client.recv(4096)
+        while not received.endswith(b"red"):
+            received += client.recv(4096)
+        reload(shop, serving, config.format("blue"))
+        said(serving, ", generation 2")
+        assert "closed red" not in serving.log
+        client.sendall(b"ends")
+        assert client.recv(4096) == b"bends"
+
+    said(serving, "finished 1 red", "closed red")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd's")
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_of_start_reloads_and_stop(shop, abstract):
+    name = f"{os.getpid()}-notify" if abstract else str(shop.directory / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(20)
+        manager.bind(f"\0{name}" if abstract else name)
+        place = f"@{name}" if abstract else name
+        serving = shop(CONFIG.format("red"), "unix", NOTIFY_SOCKET=place)
+        assert manager.recv(100) == b"READY=1"
+
+        for config in (CONFIG.format("blue"), "["):
+            reload(shop, serving, config)
+            began, at = manager.recv(100).split(b"\n")
+            assert began == b"RELOADING=1"
+            assert int(at.removeprefix(b"MONOTONIC_USEC=")) <= time.monotonic() * 1e6
+            assert manager.recv(100) == b"READY=1"
+
+        assert serving.stop() == 0
+        assert manager.recv(100) == b"STOPPING=1"
 
 
 def test_a_server_whose_terminal_is_gone_ends(shop):
