@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_FLAGS ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit bench docs clean
+.PHONY: help demo test lint types imports unit golden bench docs clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ imports: $(VENV)/.test ## Layers
 
 unit: $(VENV)/.test ## Tests, with branch coverage
 	$(BIN)/pytest $(PYTEST_FLAGS) --cov --cov-report=term
+
+golden: $(VENV)/.test ## Write the expected texts of errors; then read git diff
+	GOLDEN=write $(BIN)/pytest -q tests/config/test_golden.py
 
 bench: $(VENV)/.test ## Measure, and rewrite benchmarks/RESULTS.md (needs wrk)
 	$(BIN)/python -m benchmarks

@@ -53,6 +53,8 @@ HANDLERS = sorted(
     (name for name in handlers.__all__ if name.endswith("Handler")),
     key=lambda name: len(getattr(handlers, name).__mro__),
 )
+# What the examples print; a test holds it to what they do.
+GOLDEN = Path(__file__).parent.parent / "tests" / "config" / "golden"
 RUN_BY_TEST = "<!-- not run: tests/config/test_codes.py runs every example -->"
 
 
@@ -288,16 +290,19 @@ def error_codes_page() -> Iterator[str]:
         for code in CODES:
             if code.startswith(prefix):
                 yield from ("", f"### {code}", "")
-                yield from with_marks(explain(code))
+                told = (GOLDEN / f"{code}.txt").read_text(encoding="utf-8")
+                yield from with_output(explain(code), told.splitlines())
 
 
-def with_marks(lines: list[str]) -> Iterator[str]:
-    """Tell the tests of pages that each block is run elsewhere."""
-    inside = False
+def with_output(lines: list[str], told: list[str]) -> Iterator[str]:
+    """Add what the commands print; tell the tests that blocks are run elsewhere."""
+    language = ""
     for line in lines:
         if line.startswith("```"):
-            inside = not inside
-            if inside:
+            if language == "console":
+                yield from told
+            language = "" if language else line.strip("`")
+            if language:
                 yield from (RUN_BY_TEST, "")
         yield line
 

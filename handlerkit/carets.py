@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
         text: str  # its lines end in LF
 
-        def span(self, path: TomlPath, on: str) -> Span | None:
-            """Give the start and end of the key or value at a path."""
+        def span(self, path: TomlPath, on: str, *, exact: bool = False) -> Span | None:
+            """Give the start and end of the key or value at a path.
+
+            What is not there has the place of the table that lacks it; if ``exact``,
+            none.
+            """
 
         def hidden(self, starts: Iterable[int]) -> Sequence[Span]:
             """Give what must not be shown of the lines that these places are in."""
@@ -161,10 +165,10 @@ def _line(
     """Give the line that marks begin in, and a row of carets for each."""
     first, last = _bounds(text, marks[0].start)
     cells = [_cell(char) if char != "\t" else char for char in text[first:last]]
-    for start, end in hidden:
-        if start < last and end > first:
-            at = max(start - first, 0)
-            cells[at : end - first] = [MASK] + [""] * (min(end, last) - first - at - 1)
+    secret = {at for start, end in hidden for at in range(start - first, end - first)}
+    for at in range(len(cells)):
+        if at in secret:
+            cells[at] = "" if at - 1 in secret and at else MASK
     low = max(0, min(marks[0].start - first - _BEFORE, len(cells) - _WIDEST))
     high = low + _WIDEST
     head, tail = "…" * (low > 0), "…" * (len(cells) > high)

@@ -93,7 +93,7 @@ class Fault:
     def others(self) -> Iterator[tuple[tuple[int, int], tuple[str | int, ...], str]]:
         """Give span, path and label of each other place that is there."""
         for path, on, label in self.also:
-            span = self.source.span(path, on) if self.source else None
+            span = self.source.span(path, on, exact=True) if self.source else None
             if span is not None and span != self.found():
                 yield span, path, label
 

@@ -12,6 +12,7 @@ from handlerkit.errors import Fault
 
 if TYPE_CHECKING:
     from handlerkit.config.model import Config
+    from handlerkit.config.sources import TomlPath
 
 Entry = Literal["cgi", "wsgi", "serve", "handler"]
 
@@ -64,6 +65,11 @@ _DERIVED["fastcgi"] = _DERIVED["scgi"] = {
 }
 _HTTP_LIMITS = ("max_request_line", "max_headers")
 _FRONT_LIMITS = ("max_params", "max_requests")
+# What an attribute follows from, where it is no setting.
+_FOLLOWS = {
+    "wsgi_multithread": ("server", "threads"),
+    "wsgi_multiprocess": ("server", "workers"),
+}
 # Of [server], what has no effect.
 _UNHEEDED = {
     "hosted": (
@@ -117,6 +123,13 @@ def protocol(config: Config, nearest: str | None) -> str:
     return _PROTOCOLS.get(name or "", "builtin")
 
 
+def _decider(running: str) -> tuple[TomlPath, str, str]:
+    """Give the place that makes a way of running what it is, for a second caret."""
+    of_class = running in _PROTOCOLS.values()
+    path = ("handler", "class") if of_class else ("server", "engine")
+    return path, "value", f"this makes it {_RUNS[running]}"
+
+
 def _check_class(config: Config, running: str, nearest: str | None) -> list[Fault]:
     given = config.handler.class_
     name = nearest if ":" in given else given
@@ -124,7 +137,9 @@ def _check_class(config: Config, running: str, nearest: str | None) -> list[Faul
         return []
     what = given if name == given else f"{given}, a {name},"
     text = f"{what} does not fit {_RUNS[running]}"
-    return [Fault("HK407", text, path=("handler", "class"), hint=_CALLS[name])]
+    hint = _CALLS[name]
+    path = ("handler", "class")
+    return [Fault("HK407", text, path=path, hint=hint, also=[_decider(running)])]
 
 
 def _check_derived(config: Config, running: str) -> list[Fault]:
@@ -132,7 +147,11 @@ def _check_derived(config: Config, running: str) -> list[Fault]:
     for name, why in _DERIVED.get(running, {}).items():
         if getattr(config.handler, name) is not None:
             text = f"{name} is not a setting of {_RUNS[running]}"
-            faults.append(Fault("HK408", text, path=("handler", name), hint=why))
+            also = [_decider(running)]
+            if name in _FOLLOWS:
+                also = [(_FOLLOWS[name], "value", "it follows from this")]
+            path = ("handler", name)
+            faults.append(Fault("HK408", text, path=path, hint=why, also=also))
     return faults
 
 
@@ -141,7 +160,8 @@ def _check_workers(config: Config, running: str) -> list[Fault]:
         return []
     text = "workers must be 1: the built-in server is one process"
     hint = 'engine = "granian" and engine = "gunicorn" have more'
-    return [Fault("HK412", text, path=("server", "workers"), hint=hint)]
+    path = ("server", "workers")
+    return [Fault("HK412", text, path=path, hint=hint, also=[_decider(running)])]
 
 
 def _without_effect(config: Config, running: str) -> list[Fault]:
@@ -153,7 +173,8 @@ def _without_effect(config: Config, running: str) -> list[Fault]:
     if handler.server_software is None or not in_vain:
         return []
     text = f"server_software has no effect in {_RUNS[running]}"
-    return [Fault("HK409", text, path=("handler", "server_software"))]
+    path = ("handler", "server_software")
+    return [Fault("HK409", text, path=path, also=[_decider(running)])]
 
 
 def _unheeded(config: Config, running: str) -> list[Fault]:
@@ -169,6 +190,7 @@ def _unheeded(config: Config, running: str) -> list[Fault]:
             f"{name} has no effect on {where}",
             path=("server", name),
             hint=hint,
+            also=[_decider(running)],
         )
         for name in _UNHEEDED[running]
         if getattr(config.server, name) != fields[name].default
@@ -184,7 +206,9 @@ def _charset(config: Config) -> list[Fault]:
         return []
     text = "error_body is sent as UTF-8, which error_headers does not say"
     hint = 'error_headers = [["Content-Type", "text/plain; charset=utf-8"]]'
-    return [Fault("HK204", text, path=("handler", "error_body"), hint=hint)]
+    also = [(("handler", "error_headers"), "value", "no charset here")]
+    path = ("handler", "error_body")
+    return [Fault("HK204", text, path=path, hint=hint, also=also)]
 
 
 def _revealing(config: Config) -> list[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -11,12 +12,12 @@ from handlerkit.config.codes import CODES
 from handlerkit.config.grammar import closest
 from handlerkit.config.model import Config, HookSettings, PluginEntry
 from handlerkit.config.references import fields
-from handlerkit.config.writing import dotted, string_text
+from handlerkit.config.writing import dotted, string_text, subject_of, value_text
 from handlerkit.errors import Fault
 from handlerkit.plan import HOOKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -65,6 +66,7 @@ _LIMITS = {
 # What pydantic adds to the location where a key is at fault.
 _KEY = "[key]"
 _SHOWN = 60
+_FROM_OUTSIDE = 'a value from outside is { env = "NAME" } or { file = "path" }'
 # So many characters of a secret in a row, in a message, give it away.
 _LEAK = 4
 
@@ -143,32 +145,57 @@ def _fault(
     if first.kind == "extra_forbidden":
         return unknown_key(first.path, model, start, first.value)
     if first.kind == "missing":
-        return Fault("HK202", f"{_subject(first.path)} is required", path=first.path)
+        return Fault("HK202", f"{subject_of(first.path)} is required", path=first.path)
     said = [_demand(each, resolver) for each in complaints]
     words = " or ".join(dict.fromkeys(said)).replace(" or must be ", " or ")
-    subject = _subject(first.path)
+    subject = subject_of(first.path)
     if words == "must be a table":
         subject = f"[{dotted(first.path)}]"
     secret = _within(first.path, resolver.values)
-    hint = ""
     if not words.startswith("must "):
         text = words if first.path == start else f"{subject}: {words}"
     elif secret:
-        text = f"{subject} {words}, got the value of {resolver.references[secret]}"
+        what = "default" if secret in resolver.defaulted else "value"
+        text = f"{subject} {words}, got the {what} of {resolver.references[secret]}"
+    elif next(_secrets(first.value, first.path, resolver), None) is not None:
+        text = f"{subject} {words}"
     else:
         text = f"{subject} {words}, got {show_value(first.value)}"
-        hint = _hint(first)
+    hint = "" if secret else _hint(first)
     on = "key" if first.on_key else "value"
     return Fault(first.code, text, path=first.path, hint=hint, on=on)
+
+
+def _is_hidden(path: TomlPath, resolver: Resolver) -> bool:
+    """Say whether the value at a path is a secret that stands in the file."""
+    # Only what has a fault pays for the rules of redaction.
+    from handlerkit.config.hiding import is_secret
+
+    return bool(_within(path, resolver.concealed)) or is_secret(path)
+
+
+def _secrets(value: object, path: TomlPath, resolver: Resolver) -> Iterator[str]:
+    """Give the secrets that stand in the file, at a path or below."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _secrets(inner, (*path, key), resolver)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _secrets(inner, (*path, index), resolver)
+    elif _is_hidden(path, resolver):
+        yield str(value)
 
 
 def _demand(complaint: _Complaint, resolver: Resolver) -> str:
     """Say what the value must be, or else what a validator says."""
     demand = _known_demand(complaint.kind, complaint.context)
     if demand:
+        if isinstance(complaint.value, str):  # pydantic has items of a SecretStr, too
+            demand = re.sub(r"\bitems?$", "characters", demand)
         return demand
     words = str(complaint.context.get("error") or complaint.message)
-    if _tells(words, resolver.values.values()):
+    inline = _secrets(complaint.value, complaint.path, resolver)
+    if _tells(words, [*resolver.values.values(), *inline]):
         return "is not valid; saying why would show a secret"
     return words.replace("Input should", "must", 1)
 
@@ -206,6 +233,11 @@ def _expected_type(kind: str) -> str:
 
 
 def _hint(complaint: _Complaint) -> str:
+    expected = _expected_type(complaint.kind)
+    if isinstance(complaint.value, Mapping) and expected not in ("", "a table"):
+        return "" if expected == "an array" else _FROM_OUTSIDE
+    if expected == "a table" and _are_tables(complaint.value):
+        return f"write [{dotted(complaint.path)}], in single brackets"
     if complaint.kind in ("literal_error", "enum") and isinstance(complaint.value, str):
         choices = str(complaint.context["expected"]).split("'")[1::2]
         return closest(complaint.value, choices)
@@ -227,25 +259,47 @@ def unknown_key(
     # A plugin may have meant anything by a name that handlerkit has, too.
     if homes and not (hint and table[0] == "plugins"):
         text = f'"{key}" is not a key of {place}'
-        return Fault("HK205", text, path=path, hint=f"it belongs in {homes}", on="key")
-    text = f'unknown key "{key}" in {place}'
+        return _misplaced(text, path, homes)
+    if not hint and key in Config.model_fields and isinstance(value, Mapping | list):
+        hint = f"[{key}] is a table of its own"
+    text = f"unknown key {string_text(str(key))} in {place}"
     return Fault("HK201", text, path=path, hint=hint, on="key")
+
+
+def _misplaced(text: str, path: TomlPath, home: str) -> Fault:
+    """Make the fault for a key that is right in another table."""
+    hint = f"it belongs in {home}"
+    also = [((home.strip("[]"),), "value", "here")]
+    return Fault("HK205", text, path=path, hint=hint, on="key", also=also)
 
 
 def _unknown_table(key: str, names: Iterable[str], value: object) -> Fault:
     homes = _homes(key)
     if homes and not isinstance(value, Mapping):
         text = f'"{key}" is not a key of the top level'
-        return Fault(
-            "HK205", text, path=(key,), hint=f"it belongs in {homes}", on="key"
-        )
+        return _misplaced(text, (key,), homes)
     if not isinstance(value, Mapping):
-        text = f'unknown key "{key}"'
-        return Fault("HK201", text, path=(key,), hint=closest(key, names), on="key")
+        text = f"unknown key {string_text(key)} at the top level"
+        hint = _closest_key(key)
+        return Fault("HK201", text, path=(key,), hint=hint, on="key")
     hint = f"did you mean [hooks.{key}]?" if key in HOOKS else ""
-    meant = closest(key, names).replace('"', "[", 1).replace('"', "]", 1)
-    text = f"unknown table [{dotted((key,))}]"
-    return Fault("HK206", text, path=(key,), hint=hint or meant, on="key")
+    hint = hint or closest(key, names).replace('"', "[", 1).replace('"', "]", 1)
+    name = dotted((key,))
+    hint = hint or f"a plugin has [plugins.{name}]"
+    return Fault("HK206", f"unknown table [{name}]", path=(key,), hint=hint, on="key")
+
+
+def _closest_key(key: str) -> str:
+    """Give a hint with the key of any table that was probably meant, or nothing."""
+    tables = {
+        name: [each for each, _ in fields(field.annotation)]
+        for name, field in fields(Config)
+        if _is_model(field.annotation)
+    }
+    names = [each for table in tables.values() for each in table]
+    found = closest(key, names).split('"')[1:2]
+    homes = [name for name, table in tables.items() if found and found[0] in table]
+    return f'did you mean "{found[0]}" in [{homes[0]}]?' if homes else ""
 
 
 def _homes(key: str) -> str:
@@ -283,23 +337,31 @@ def _within(path: TomlPath, roots: Iterable[TomlPath]) -> TomlPath:
     return next((root for root in roots if path[: len(root)] == root), ())
 
 
-def _subject(path: TomlPath) -> str:
-    """Give the last name of a path, with the indices that follow it."""
-    tail = ""
-    for part in reversed(path):
-        if isinstance(part, str):
-            return f"{part}{tail}"
-        tail = f"[{part}]{tail}"
-    return tail or "the configuration"
-
-
 def show_value(value: object) -> str:
     """Give a value of the file as TOML writes it, shortened."""
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list | tuple):
-        return "an array" if value else "an empty array"
+        return _show_array(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     text = string_text(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _are_tables(value: object) -> bool:
+    return (
+        bool(value)
+        and isinstance(value, list)
+        and all(isinstance(each, Mapping) for each in value)
+    )
+
+
+def _show_array(items: Sequence[object]) -> str:
+    """Give an array that is short and flat, or say that it is one."""
+    if not items:
+        return "an empty array"
+    if any(isinstance(item, list | tuple | Mapping) for item in items):
+        return "an array"
+    text = value_text(items)
+    return text if len(text) <= _SHOWN else "an array"

@@ -58,11 +58,17 @@ def secrets_in(source: Source, first: int, last: int) -> list[Span]:
         inside = not source.valid or rule.startswith("pattern") or start >= comment
         if inside:
             found.append((first + start, first + end))
+    harmless = [place for path, place in source.places.items() if path[-1] == "default"]
+    defaults = [place.value for place in harmless if place.value]
     for secret in source.secrets:
         at = line.find(secret) if len(secret) >= _LEAST else -1
         while at >= 0:
-            found.append((first + at, first + at + len(secret)))
-            at = line.find(secret, at + len(secret))
+            span = (first + at, first + at + len(secret))
+            # A default stands in the file for everybody to see, if its name is none of
+            # a secret; those have been found by it.
+            if not any(start <= span[0] and span[1] <= end for start, end in defaults):
+                found.append(span)
+            at = line.find(secret, span[1] - first)
     return found
 
 
@@ -70,10 +76,16 @@ def _by_place(source: Source, first: int, last: int) -> Iterator[Span]:
     for path, place in source.places.items():
         if place.value is None or place.value[0] >= last or place.value[1] <= first:
             continue
-        concealed = any(path[: len(each)] == each for each in source.concealed)
-        holds_more = source.text[place.value[0]] in "[{"
-        if not holds_more and (concealed or is_secret(path)):
+        holds_more = source.text[place.value[0] : place.value[0] + 1] in ("[", "{")
+        if not holds_more and (_is_concealed(source, path) or is_secret(path)):
             yield place.value
+
+
+def _is_concealed(source: Source, path: TomlPath) -> bool:
+    """Say whether a value is, or is in, one that a model types as secret."""
+    return path[-1] not in ("env", "file") and any(
+        path[: len(each)] == each for each in source.concealed
+    )
 
 
 def _comment(source: Source, first: int, last: int) -> int:

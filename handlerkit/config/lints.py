@@ -37,6 +37,8 @@ _NO_SECRETS = (
     *("_sock", "_algorithm", "_timeout", "_type", "_format"),
 )
 
+_PUBLIC = [(("server", "bind"), "value", "public")]
+
 
 def lint(
     document: Document,
@@ -148,7 +150,7 @@ def _limits(config: Config) -> Iterator[Fault]:
     for path in off:
         text = f"{path[-1]} = 0 is no limit at all, and {server.bind} is public"
         hint = "any client can fill the memory, or the disk, of this machine"
-        yield Fault("HK503", text, path=path, hint=hint)
+        yield Fault("HK503", text, path=path, hint=hint, also=_PUBLIC)
 
 
 def _underscores(config: Config) -> Iterator[Fault]:
@@ -161,6 +163,7 @@ def _underscores(config: Config) -> Iterator[Fault]:
                 "of the proxy's X-Forwarded-For",
                 path=("plugins", name),
                 on="key",
+                also=[(("server", "engine"), "value", "this engine")],
                 hint="have the proxy drop such headers, as nginx does unless "
                 "underscores_in_headers is on; then: check --allow HK504",
             )
@@ -187,6 +190,7 @@ def _diagnostics(config: Config) -> Iterator[Fault]:
                     f"{key} is on, and {config.server.bind} is public",
                     path=("plugins", name, key),
                     hint="what it shows is for developers only",
+                    also=_PUBLIC,
                 )
 
 
@@ -201,13 +205,15 @@ def _open_socket(config: Config) -> Iterator[Fault]:
             "and whoever does is believed what a request is",
             path=("server", "unix_mode"),
             hint='"660", and a group that the proxy is in',
+            also=[(("proxies", "trusted"), "value", "trusted here")],
         )
 
 
 def _locals(config: Config) -> Iterator[Fault]:
     if config.redact.locals and not config.redact.enabled:
         text = "reports show local variables, and nothing is redacted"
-        yield Fault("HK506", text, path=("redact", "locals"))
+        also = [(("redact", "enabled"), "value", "nothing is")]
+        yield Fault("HK506", text, path=("redact", "locals"), also=also)
 
 
 # --- Files --------------------------------------------------------------------

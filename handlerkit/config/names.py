@@ -12,6 +12,8 @@ from handlerkit.plan import HOOKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from handlerkit.config.sources import TomlPath
+
 # Plugins that are there without a table of their own.
 UNASKED = ("text-log",)
 
@@ -36,18 +38,21 @@ def check_names(raw: Mapping[str, Any]) -> list[Fault]:
 def _check_plugins(
     hook: str, table: Mapping[str, Any], known: set[str]
 ) -> Iterator[Fault]:
-    seen: dict[str, str] = {}
+    seen: dict[str, TomlPath] = {}
     for key in ("order", "exclude"):
         names = table.get(key)
         for index, name in enumerate(names if isinstance(names, list) else ()):
             if not isinstance(name, str):
                 continue
-            path = ("hooks", hook, key, index)
+            path: TomlPath = ("hooks", hook, key, index)
             if name not in known:
                 text = f'"{name}" is not a plugin of this configuration'
                 hint = closest(name, known) or f"there is no table [plugins.{name}]"
                 yield Fault("HK302", text, path=path, hint=hint)
             elif name in seen:
-                text = f'"{name}" is in {seen[name]} already'
-                yield Fault("HK310", text, path=path)
-            seen.setdefault(name, key)
+                before = str(seen[name][2])
+                text = f'"{name}" is in {before} already'
+                hint = "" if before == key else "who is taken off a hook has no place"
+                also = [(seen[name], "value", "named first here")]
+                yield Fault("HK310", text, path=path, hint=hint, also=also)
+            seen.setdefault(name, path)

@@ -22,12 +22,12 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import AliasChoices, BaseModel, RootModel
+from pydantic import AliasChoices, BaseModel, RootModel, SecretBytes, SecretStr
 
 from handlerkit.config.grammar import closest
 from handlerkit.config.model import PluginEntry
 from handlerkit.config.sources import read_value
-from handlerkit.config.writing import is_toml
+from handlerkit.config.writing import is_toml, subject_of
 from handlerkit.errors import Fault
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _ABSTRACT_ARRAYS = (
     *(abc.MutableSequence, abc.MutableSet),
 )
 _ANYTHING = (Any, object)
+_SECRET = (SecretStr, SecretBytes)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -52,7 +53,8 @@ class Resolver:
     """Resolve the references of one table, by the types of its model.
 
     ``values`` holds what was found, to keep it secret, and ``references`` from where;
-    ``broken`` the paths of references that could not be resolved.
+    ``defaulted`` has the paths whose variable is not set, ``broken`` those of
+    references that could not be resolved, ``concealed`` those of secrets by type.
     """
 
     def __init__(self, document: Document) -> None:
@@ -61,6 +63,8 @@ class Resolver:
         self.faults: list[Fault] = []
         self.values: dict[TomlPath, str] = {}
         self.broken: set[TomlPath] = set()
+        self.defaulted: set[TomlPath] = set()
+        self.concealed: set[TomlPath] = set()
 
     def table(
         self, data: Mapping[str, Any], model: type[BaseModel], path: TomlPath
@@ -88,6 +92,9 @@ class Resolver:
 
     def _node(self, value: Any, annotation: Any, path: TomlPath) -> Any:
         members = list(_members(annotation))
+        if any(each in _SECRET for each in members):
+            self.concealed.add(path)
+            self.document.conceal(path)
         if isinstance(value, Mapping):
             return self._mapping(value, members, path)
         if isinstance(value, list):
@@ -128,6 +135,8 @@ class Resolver:
             text, problem = self._file(name)
         if problem:
             return self._fail("HK207", f"{source}: {problem}", value, path)
+        if "env" in value and name not in self.document.environ:
+            self.defaulted.add(path)
         self.references[path] = source
         self.values[path] = str(text)
         if not _is_choice(text, scalars):
@@ -150,9 +159,13 @@ class Resolver:
 
     def _malformed(self, value: Mapping[str, Any], path: TomlPath) -> Any:
         known = ("env", "default", "file")
+        subject = subject_of(path)
         strays = [key for key in value if key not in known]
         hint = closest(strays[0], known) if strays else ""
-        text = 'must be { env = "NAME" }, with a default or not, or { file = "path" }'
+        text = (
+            f'{subject} must be {{ env = "NAME" }}, with a default or not, '
+            'or { file = "path" }'
+        )
         return self._fail("HK208", text, value, path, hint)
 
     def _fail(

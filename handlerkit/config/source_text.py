@@ -38,8 +38,13 @@ class Source:
             self._places = locate(self.text)
         return self._places
 
-    def span(self, path: TomlPath, on: str) -> Span | None:
-        """Give where a fault at ``path`` is shown; ``on`` is "key" or "value"."""
+    def span(self, path: TomlPath, on: str, *, exact: bool = False) -> Span | None:
+        """Give where a fault at ``path`` is shown; ``on`` is "key" or "value".
+
+        What is not there is shown at the table that lacks it; if ``exact``, nowhere.
+        """
+        if exact and path not in self.places:
+            return None
         from handlerkit.config.locator import find
 
         return find(self.places, path, on)

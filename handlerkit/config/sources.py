@@ -92,6 +92,11 @@ class Document:
                 )
         return sorted(faults, key=lambda fault: self._place(fault.path))
 
+    def conceal(self, path: TomlPath) -> None:
+        """Keep the value at a path out of the lines that faults show."""
+        if self.source is not None:
+            self.source.concealed.add((*self.prefix, *path))
+
     def mask(self, text: str) -> str:
         """Give a text with ``***`` for what came from outside the file."""
         return mask(text, self.secrets)
@@ -102,8 +107,11 @@ class Document:
         To go on looking for mistakes in the rest.
         """
         raw = self.raw
-        for fault in faults:
-            raw = _less(raw, fault.path[len(self.prefix) :])
+        paths = [fault.path[len(self.prefix) :] for fault in faults]
+        # Without its use, a plugin would be looked for under its name.
+        whole = [path[:2] if path[2:] == ("use",) else path for path in paths]
+        for path in sorted(whole, key=len, reverse=True):
+            raw = _less(raw, path)
         if _names(raw, "plugins") != _names(self.raw, "plugins"):
             raw = _less(raw, ("hooks",))  # it may speak of the plugin
         return Document(

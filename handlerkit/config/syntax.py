@@ -19,6 +19,9 @@ _TWICE = (
     *("Cannot declare", "Cannot overwrite", "Cannot redefine", "Cannot mutate"),
     "Duplicate inline table key",
 )
+_KINDS = {"[": "the array", "{": "the table", '"': "the string", "'": "the string"}
+# A header, or a key, that an array is not closed before.
+_NEXT = re.compile(r"""\s*(?:\[+[\w.\-"' ]+\]+\s*(?:#.*)?$|[\w.\-"']+\s*=)""")
 _UNENDED = ("Unclosed array", "Unclosed inline table", "Unterminated string")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _WORD = re.compile(r"[^\s,\]}#=]+")
@@ -52,27 +55,41 @@ def not_toml(error: tomli.TOMLDecodeError, text: str, file: str) -> Fault:
     source = Source(text, set(), valid=False)
     if error.msg.startswith(_TWICE):
         return _twice(source, error, file)
-    at = error.pos
-    if error.msg.startswith(_UNENDED):
-        at = _opening(source)
-    elif at >= len(text) or text[at] == "\n":  # shown at the end of what is there
-        at = max(len(text[:at].rstrip()) - 1, 0)
+    at, said = error.pos, error.msg
+    if said.startswith("Illegal character '\\n'"):
+        at, said = _opening(text[:at]), "the string does not end in its line"
+    elif said.startswith("Unescaped"):
+        at = text.rfind("\\", 0, at)
+    elif said.startswith("Expected newline") and text[at - 1 : at].isdigit():
+        at = max(map(text[:at].rfind, " \t=[,")) + 1
+    elif said.startswith(_UNENDED):
+        at = _opening(text[:at])
+        said = f"{_KINDS.get(text[at : at + 1], 'what is opened here')} is not closed"
+    elif said == "Invalid value" and _starts_anew(text, at):
+        at, said = _opening(_lines_before(text, at)), "the array is not closed"
+    elif at >= len(text) or text[at] == "\n":  # shown after what is there
+        at = len(text[:at].rstrip())
     word = _WORD.match(text, at)
     end = word.end() if word else at + 1
     return Fault(
         "HK104",
-        f"not TOML: {_said(error.msg)}",
+        f"not TOML: {said[:1].lower()}{said[1:]}".replace("'", '"'),
         file=file,
-        hint=_hint(error.msg, text, at, word[0] if word else ""),
+        hint=_hint(said, text, at, word[0] if word else ""),
         source=source,
         span=(at, end),
     )
 
 
-def _said(message: str) -> str:
-    if message.startswith("Illegal character '\\n'"):
-        return "the string does not end in its line"
-    return f"{message[:1].lower()}{message[1:]}".replace("'", '"')
+def _starts_anew(text: str, at: int) -> bool:
+    """Say whether a value is missed where the next key or header begins."""
+    before = _lines_before(text, at)
+    line = text[len(before) :].partition("\n")[0]
+    return bool(_NEXT.match(line)) and text[_opening(before) : len(before)][:1] == "["
+
+
+def _lines_before(text: str, at: int) -> str:
+    return text[: text.rfind("\n", 0, at) + 1]
 
 
 def _twice(source: Source, error: tomli.TOMLDecodeError, file: str) -> Fault:
@@ -100,15 +117,16 @@ def _twice(source: Source, error: tomli.TOMLDecodeError, file: str) -> Fault:
     )
 
 
-def _opening(source: Source) -> int:
-    """Give where what is not ended begins: the innermost."""
-    spans = [place.value for place in source.places.values() if place.value]
+def _opening(text: str) -> int:
+    """Give where what a text does not close begins: the innermost, or the end."""
+    text = f"{text.rstrip()} " if text[-1:].isspace() else text
+    spans = [place.value for place in locate(text).values() if place.value]
     starts = [
         start
         for start, end in spans
-        if end >= len(source.text.rstrip()) and source.text[start] in "[{\"'"
+        if end >= len(text) and text[start : start + 1] in ("[", "{", '"', "'")
     ]
-    return max(starts, default=max(len(source.text.rstrip()) - 1, 0))
+    return max(starts, default=len(text))
 
 
 def _hint(message: str, text: str, at: int, word: str) -> str:
@@ -118,8 +136,8 @@ def _hint(message: str, text: str, at: int, word: str) -> str:
     if message.startswith("Unescaped"):
         return "in '…' a backslash is a backslash"
     if message.startswith("Expected '='"):
-        return 'write: key = "value"' if text[at : at + 1] != ":" else "not a colon"
-    if message.startswith("Expected newline") and _is_number_like(text, at):
+        return "write = for the colon" if text[at] == ":" else 'write: key = "value"'
+    if message.startswith("Expected newline") and word[:1].isdigit():
         return "strings are in quotes"
     return ""
 
@@ -129,11 +147,5 @@ def _hint_of_value(word: str) -> str:
     if plain in _BOOLEANS:
         return f'write {_BOOLEANS[plain]}, or "{word}" for a string'
     if plain in _NOTHING:
-        return "leave the key out"
+        return f"there is no {word}, leave the key out"
     return "strings are in quotes" if word else "a value must follow"
-
-
-def _is_number_like(text: str, at: int) -> bool:
-    """Say whether a value that began as a number goes on as something else."""
-    before = text[text.rfind("\n", 0, at) + 1 : at]
-    return before[-1:].isdigit() and text[at : at + 1] not in " \t"

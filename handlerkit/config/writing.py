@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _ESCAPES = {
     "\b": "\\b",
@@ -45,6 +45,16 @@ def _blocks(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
 def dotted(path: Iterable[str | int]) -> str:
     """Give a path as TOML writes it: dots, and quotes where a key needs them."""
     return ".".join(key_text(str(part)) for part in path)
+
+
+def subject_of(path: Sequence[str | int]) -> str:
+    """Give the last name of a path, with the indices that follow it."""
+    tail = ""
+    for part in reversed(path):
+        if isinstance(part, str):
+            return f"{part}{tail}"
+        tail = f"[{part}]{tail}"
+    return tail or "the configuration"
 
 
 def key_text(key: str) -> str:

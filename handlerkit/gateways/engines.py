@@ -23,7 +23,10 @@ def check_engine(engine: str, bind: str) -> list[Fault]:
     if missing is not None:
         return [missing]
     said = granian.check_bind(bind) if engine == "granian" else ""
-    return [Fault("HK411", said, path=("server", "bind"))] if said else []
+    if not said:
+        return []
+    also = [(_ENGINE, "value", "which is to listen there")]
+    return [Fault("HK411", said, path=("server", "bind"), also=also)]
 
 
 def check_options(engine: str, options: Mapping[str, object]) -> list[Fault]:

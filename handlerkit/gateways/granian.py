@@ -91,7 +91,8 @@ def check_options(options: Mapping[str, object]) -> list[Fault]:
             try:
                 _convert(parameter, value)
             except ValueError as exc:
-                faults.append(Fault("HK204", str(exc), path=path))
+                said = f"{name}: {str(exc).rstrip('.')}"
+                faults.append(Fault("HK204", said, path=path))
     return faults
 
 

@@ -64,7 +64,9 @@ def check_options(options: Mapping[str, object]) -> list[Fault]:
             try:
                 known[name].set(value)
             except Exception as exc:  # noqa: BLE001 - a validator may import, and raise anything
-                faults.append(Fault("HK204", f"gunicorn refuses it: {exc}", path=path))
+                faults.append(
+                    Fault("HK204", f"{name}: gunicorn refuses it: {exc}", path=path)
+                )
     return faults
 
 

@@ -173,6 +173,8 @@ def _not_twice(named: Named, plugins: Iterable[Named]) -> Fault:
         "HK309",
         f'plugin "{named.name}" is the same as, or equal to, "{", ".join(same)}"',
         path=("plugins", named.name),
+        on="key",
+        also=[(("plugins", name), "key", "which is this one") for name in same],
         hint="a plugin that is used twice must be a class without __eq__",
     )
 
@@ -250,7 +252,12 @@ def _check_impl(named: Named, hook_name: str, impl: HookImpl) -> Iterator[Fault]
     yield from _check_arguments(where, hook, impl)
     message = _wrong_form(named, hook, impl)
     if message:
-        yield Fault("HK303", f'hook "{hook_name}": {message} ({where})')
+        also = [(("plugins", named.name, "on_error"), "value", "this asks for it")]
+        yield Fault(
+            "HK303",
+            f'hook "{hook_name}": {message} ({where})',
+            also=also if "on_error" in message else (),
+        )
 
 
 def _check_arguments(where: str, hook: Hook, impl: HookImpl) -> Iterator[Fault]:
@@ -328,4 +335,5 @@ def _check_names(
             if manager.has_plugin(name) and name not in implementing:
                 path = ("hooks", hook, key, place)
                 text = f'plugin "{name}" does not implement {hook}'
-                yield Fault("HK310", text, path=path)
+                also = [(("plugins", name), "key", "this plugin")]
+                yield Fault("HK310", text, path=path, also=also)

@@ -297,4 +297,9 @@ def check_engines(settings: config.Config) -> list[Fault]:
             from handlerkit.gateways import engines
 
             faults += engines.check_options(engine, options)
+    for fault in faults:
+        key = str(fault.path[-1])
+        if fault.code == "HK201" and key in type(settings.server).model_fields:
+            fault.hint = f"set {key} in [server]"
+            fault.also = ((("server", key), "key", "here"),)
     return faults

@@ -82,7 +82,11 @@ def review(kit: Kit) -> list[Fault]:
             "HK413",
             f"{name} overrides {hook} and does not call it: its hook is not called",
             path=("handler", "class"),
-            hint="call super()",
+            hint="call super() in it",
+            also=[
+                (("plugins", impl.plugin), "key", "not called")
+                for impl in kit.plan.impls[hook]
+            ],
         )
         for hook, name in overridden_hooks(kit.handler_class, kit.plan)
     ]

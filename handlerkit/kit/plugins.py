@@ -128,18 +128,21 @@ def _load(
     named: tuple[str, PluginEntry],
 ) -> list[Fault]:
     name, entry = named
-    path = ("plugins", name)
+    path: tuple[str, ...] = ("plugins", name)
     use = entry.use or name
+    # What cannot be found is shown where the file names it.
+    place, on = (path, "key") if use == name else ((*path, "use"), "value")
     try:
         found = plugins.known(name, use)
         if found is None:
             found = loading.find(use, base=document.base, builtins=BUILTINS)
+        place, on = path, "key"
         record, faults = config.settings(document, name, found.settings)
         if faults:
             return faults
         plugin = loading.make(found, record, proxies=settings.proxies.trusted)
     except PluginError as exc:
-        fault = Fault("HK309", str(exc), path=path, hint=exc.hint, on="key")
+        fault = Fault("HK309", str(exc), path=place, hint=exc.hint, on=on)
         if entry.required:
             return [fault]
         plugins.warnings.append(fault)

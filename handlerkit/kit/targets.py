@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handlerkit.config.objects import load_object
 from handlerkit.errors import Fault
+from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,6 +21,7 @@ _OURS = (
     load_object.__code__.co_filename,
     str(Path(__file__).with_name("one_shot.py")),
 )
+_SEARCHED = [(("app", "path"), "value", "looked for here")]
 
 
 def join_path(document: Document, settings: AppSettings) -> None:
@@ -62,7 +64,20 @@ def not_loaded(target: str, exc: BaseException) -> Fault:
     if trace is not None:
         lines = "".join(format_exception(type(exc), exc, trace)).rstrip()
         said = f"{said}\n{lines}"
-    return Fault("HK402", said, path=("app", "target"))
+    hint = "" if trace is not None else _hint(target, exc)
+    also = _SEARCHED if hint and isinstance(exc, ModuleNotFoundError) else ()
+    return Fault("HK402", said, path=("app", "target"), hint=hint, also=also)
+
+
+def _hint(target: str, exc: BaseException) -> str:
+    """Say what may have been meant by a target that names nothing."""
+    if isinstance(exc, AttributeError) and exc.name:
+        names = [name for name in dir(exc.obj) if name[:1] != "_"]
+        return did_you_mean(exc.name, names)
+    missing = exc.name if isinstance(exc, ModuleNotFoundError) else None
+    if missing and f"{target.partition(':')[0]}.".startswith(f"{missing}."):
+        return "it is in no directory of path in [app], and not installed"
+    return ""
 
 
 def _is_machinery(filename: str) -> bool:

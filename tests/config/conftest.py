@@ -1,3 +1,6 @@
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -5,7 +8,11 @@ from typing import Any
 import pytest
 
 from handlerkit import config
+from handlerkit.cli.main import run
+from handlerkit.config.explanations import explanations
 from handlerkit.errors import Fault
+from handlerkit.kit.assembly import load
+from handlerkit.kit.reloading import Reloading
 
 
 def said(fault: Fault) -> str:
@@ -51,3 +58,56 @@ def valid(tmp_path: Path) -> Callable[..., config.Config]:
         return found
 
     return validate
+
+
+@pytest.fixture
+def printed(tmp_path, monkeypatch, capfd) -> Callable[..., str]:
+    """Run commands in a directory with these files; give what they print on stderr.
+
+    ``without`` is a module that is not there, ``then`` the files at a reload.
+    """
+
+    def shell(files, commands, without="", then=None) -> str:
+        for name, text in files.items():
+            (tmp_path / name).write_bytes(text.encode())
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", [*sys.path])
+        if without:
+            monkeypatch.setitem(sys.modules, without, None)
+        for name in files:
+            if name.endswith(".py"):
+                monkeypatch.setitem(sys.modules, Path(name).stem, None)
+                del sys.modules[Path(name).stem]
+        for line in () if then else commands:
+            command, *arguments = shlex.split(line)
+            if command == "handlerkit":
+                run(arguments)
+            else:
+                subprocess.run(line, shell=True, check=True, timeout=20)
+        if then:
+            reload_with(then)
+        return capfd.readouterr().err
+
+    return shell
+
+
+def reload_with(files: dict[str, str]) -> None:
+    """Do what a server does that is sent SIGHUP when these files have changed."""
+    kit = load("handlerkit.toml", entry="serve")
+    reloading = Reloading(
+        "handlerkit.toml", kit, given=(), say=lambda line: print(line, file=sys.stderr)
+    )
+    for name, text in files.items():
+        Path(name).write_text(text, encoding="utf-8")
+    reloading(kit)
+
+
+@pytest.fixture
+def example(printed) -> Callable[[str], str]:
+    """Run the example of a code's explanation; give what is printed on stderr."""
+
+    def told(code: str) -> str:
+        each = explanations()[code]
+        return printed(each.files, each.commands, each.without, each.then)
+
+    return told

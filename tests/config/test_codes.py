@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +9,8 @@ from pathlib import Path
 import pytest
 
 import handlerkit
-from handlerkit.cli.main import run
 from handlerkit.config import CODES
 from handlerkit.config.explanations import HUNDREDS, explain, explanations
-from handlerkit.kit.assembly import load
-from handlerkit.kit.reloading import Reloading
 
 PACKAGE = Path(handlerkit.__file__).parent
 
@@ -58,39 +54,8 @@ def test_the_codes_of_a_hundred_are_explained_together(hundred):
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_example_of_a_code_has_that_code(code, tmp_path, monkeypatch, capfd):
-    told = explanations()[code]
-    for name, text in told.files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    if told.without:
-        monkeypatch.setitem(sys.modules, told.without, None)
-    for name in told.beside:
-        monkeypatch.setitem(sys.modules, Path(name).stem, None)
-        del sys.modules[Path(name).stem]
-    for line in () if told.then else told.commands:
-        command, *arguments = shlex.split(line)
-        if command == "handlerkit":
-            run(arguments)
-        else:
-            subprocess.run(line, shell=True, check=True, timeout=20)
-    if told.then:
-        reload_with(told.then)
-
-    said = capfd.readouterr().err
-    assert re.findall(r"(?:error|warning)\[(\w+)\]", said) == [code]
-
-
-def reload_with(files):
-    """Do what a server does that is sent SIGHUP when these files have changed."""
-    kit = load("handlerkit.toml", entry="serve")
-    reloading = Reloading(
-        "handlerkit.toml", kit, given=(), say=lambda line: print(line, file=sys.stderr)
-    )
-    for name, text in files.items():
-        Path(name).write_text(text, encoding="utf-8")
-    reloading(kit)
+def test_the_example_of_a_code_has_that_code(code, example):
+    assert re.findall(r"(?:error|warning)\[(\w+)\]", example(code)) == [code]
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -80,7 +80,9 @@ def test_faults_name_the_file_as_the_user_did(tmp_path, monkeypatch):
 
     _, faults = config.validate(config.read("a.toml"))
 
-    assert str(faults[0]).startswith('a.toml:1:1: error[HK201]: unknown key "x"\n')
+    assert str(faults[0]).startswith(
+        'a.toml:1:1: error[HK201]: unknown key "x" at the top level\n'
+    )
 
 
 def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
@@ -153,7 +155,7 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
             {"handler": {"error_headers": [["A"]]}},
             (
                 "handler.error_headers.0: HK203 error_headers[0] must be a "
-                "[name, value] pair of strings, got an array"
+                '[name, value] pair of strings, got ["A"]'
             ),
         ),
         (
@@ -197,7 +199,7 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
             {"server": {"granian": {"a": [dt.date(2024, 1, 2)]}}},
             (
                 "server.granian.a: HK203 a must be a string, number, boolean, array or "
-                "table, got an array"
+                "table, got [2024-01-02]"
             ),
         ),
         (
@@ -231,7 +233,10 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
                 "plugins": {"a": {}},
                 "hooks": {"sendfile": {"order": ["a"], "exclude": ["a"]}},
             },
-            'hooks.sendfile.exclude.0: HK310 "a" is in order already',
+            (
+                'hooks.sendfile.exclude.0: HK310 "a" is in order already: '
+                "who is taken off a hook has no place"
+            ),
         ),
     ],
 )
@@ -323,7 +328,7 @@ def test_every_mistake_in_a_plugins_settings_is_told(told):
 
     assert record is None
     assert told(faults) == [
-        "plugins.p.dsn: HK203 dsn must be a string, got 3",
+        "plugins.p.dsn: HK203 dsn must be a string",
         "plugins.p.size: HK203 size must be an integer or a string, got 1.5",
         'plugins.p.siz: HK201 unknown key "siz" in [plugins.p]: did you mean "size"?',
         'plugins.p.subs.0.level: HK203 level must be an integer, got "a"',

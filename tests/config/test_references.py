@@ -84,14 +84,14 @@ def test_an_option_of_an_engine_may_be_from_outside(valid):
         (
             {"env": "N", "defualt": "1"},
             (
-                'HK208 must be { env = "NAME" }, with a default or not, or '
+                'HK208 bind must be { env = "NAME" }, with a default or not, or '
                 '{ file = "path" }: did you mean "default"?'
             ),
         ),
         (
             {"env": 3},
             (
-                'HK208 must be { env = "NAME" }, with a default or not, or '
+                'HK208 bind must be { env = "NAME" }, with a default or not, or '
                 '{ file = "path" }'
             ),
         ),

@@ -6,7 +6,7 @@ and how to mend it. A normal run never imports this.
 To add a code: put its line into `CODES`, and an `Explanation` into the module of its
 hundred: ``hk4.py`` has HK4xx. A new hundred is a new module, and a line in `HUNDREDS`.
 The tests run every example, and tell of codes that are raised and not explained;
-``make docs`` writes the page.
+``make golden`` writes what the example prints, and ``make docs`` the page.
 """
 
 from __future__ import annotations
