@@ -74,21 +74,25 @@ def printed(tmp_path, monkeypatch, capfd) -> Callable[..., str]:
         monkeypatch.setattr(sys, "path", [*sys.path])
         if without:
             monkeypatch.setitem(sys.modules, without, None)
-        for name in files:
-            if name.endswith(".py"):
-                monkeypatch.setitem(sys.modules, Path(name).stem, None)
-                del sys.modules[Path(name).stem]
+        for module in [Path(name).stem for name in files if name.endswith(".py")]:
+            monkeypatch.setitem(sys.modules, module, None)
+            del sys.modules[module]
         for line in () if then else commands:
-            command, *arguments = shlex.split(line)
-            if command == "handlerkit":
-                run(arguments)
-            else:
-                subprocess.run(line, shell=True, check=True, timeout=20)
+            call(line)
         if then:
             reload_with(then)
         return capfd.readouterr().err
 
     return shell
+
+
+def call(line: str) -> None:
+    """Do a line of a shell; handlerkit itself in this process."""
+    command, *arguments = shlex.split(line)
+    if command == "handlerkit":
+        run(arguments)
+    else:
+        subprocess.run(line, shell=True, check=True, timeout=20)
 
 
 def reload_with(files: dict[str, str]) -> None:
