@@ -22,7 +22,7 @@ BLOCK = 65536
 # For one socket: needs no descriptor of its own, unlike epoll and kqueue.
 _Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
 # Asks for each call what a setting would ask for all: saves a call per connection.
-_NOT_NOW = getattr(socket, "MSG_DONTWAIT", 0)
+_NOT_NOW = int(getattr(socket, "MSG_DONTWAIT", 0))  # an enum is slow to or
 _LINGER_IS_INTS = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")  # Windows has shorts
 
 
@@ -31,11 +31,11 @@ class Channel:
 
     __slots__ = ("local", "socket")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, *, local: bool) -> None:
         if not _NOT_NOW:
             sock.settimeout(0)
         self.socket = sock
-        self.local = sock.family not in (socket.AF_INET, socket.AF_INET6)
+        self.local = local
 
     def receive(self, size: int, patience: float, flags: int = 0) -> bytes:
         """Receive up to ``size`` bytes, b"" at the client's end.

@@ -34,7 +34,8 @@ class Connection(Channel):
 
     def __init__(self, sock: socket.socket, peer: Any, limits: Limits) -> None:
         sock.settimeout(0)
-        super().__init__(sock)
+        inet = sock.family in (socket.AF_INET, socket.AF_INET6)
+        super().__init__(sock, local=not inet)
         if not self.local:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = _address(None if self.local else sock.getsockname(), peer)

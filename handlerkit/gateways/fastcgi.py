@@ -41,9 +41,16 @@ def conversing(
     """
 
     def converse(server: Server, sock: socket.socket, peer: Any) -> Conversation | None:
-        if peers and isinstance(peer, tuple) and peer[0] not in peers:
+        if peers and type(peer) is tuple and peer[0] not in peers:
             return None
-        return FastCGIConversation(sock, server, limits)
+        most = server.settings.max_connections
+        values = {
+            "FCGI_MAX_CONNS": most,
+            "FCGI_MAX_REQS": most,
+            "FCGI_MPXS_CONNS": int(limits.max_requests > 1),
+        }
+        protocol = Connection(limits, values)
+        return FastCGIConversation(sock, peer, server, protocol)
 
     return converse
 
@@ -68,18 +75,13 @@ class FastCGIConversation(Conversation):
         "_sending",
     )
 
-    def __init__(self, sock: socket.socket, server: Server, limits: Limits) -> None:
-        super().__init__(sock, server)
-        settings = server.settings
-        self._protocol = Connection(
-            limits,
-            {
-                "FCGI_MAX_CONNS": settings.max_connections,
-                "FCGI_MAX_REQS": settings.max_connections,
-                "FCGI_MPXS_CONNS": int(limits.max_requests > 1),
-            },
-        )
-        self.deadline = self._head_deadline = monotonic() + settings.header_timeout
+    def __init__(
+        self, sock: socket.socket, peer: Any, server: Server, protocol: Connection
+    ) -> None:
+        super().__init__(sock, peer, server)
+        self._protocol = protocol
+        latest = monotonic() + server.settings.header_timeout
+        self.deadline = self._head_deadline = latest
         self._lock = Lock()  # of the protocol, and of all that follows
         self._arrival: Condition | None = None
         self._running = 0

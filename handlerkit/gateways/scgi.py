@@ -27,8 +27,8 @@ _FAILURE = RequestError("", "500 Internal Server Error")
 def conversing(limits: Limits) -> Callable[[Server, socket.socket, Any], Conversation]:
     """Give what makes the conversations of a `Server` that speaks SCGI."""
 
-    def converse(server: Server, sock: socket.socket, _: Any) -> Conversation:
-        return SCGIConversation(sock, server, limits)
+    def converse(server: Server, sock: socket.socket, peer: Any) -> Conversation:
+        return SCGIConversation(sock, peer, server, limits)
 
     return converse
 
@@ -52,8 +52,10 @@ class SCGIConversation(Conversation):
         "_rest",
     )
 
-    def __init__(self, sock: socket.socket, server: Server, limits: Limits) -> None:
-        super().__init__(sock, server)
+    def __init__(
+        self, sock: socket.socket, peer: Any, server: Server, limits: Limits
+    ) -> None:
+        super().__init__(sock, peer, server)
         self.deadline = monotonic() + server.settings.header_timeout
         self._parser = RequestParser(limits)
         self._environ: dict[str, Any] = {}

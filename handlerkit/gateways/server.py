@@ -84,8 +84,8 @@ class Conversation(Channel):
 
     __slots__ = ("deadline", "is_polled", "server", "stands")
 
-    def __init__(self, sock: socket.socket, server: Server) -> None:
-        super().__init__(sock)
+    def __init__(self, sock: socket.socket, peer: Any, server: Server) -> None:
+        super().__init__(sock, local=type(peer) is not tuple)
         self.server = server
         self.stands = READY
         self.is_polled = False
