@@ -44,6 +44,8 @@ CODES = {
     "HK412": "more workers than the engine has",
     "HK413": "a handler class that overrides a hook without calling it",
     "HK414": "a setting that lets secrets out",
+    # FastCGI and SCGI.
+    "HK421": "more workers of FastCGI or SCGI than one, without gunicorn",
     # What a valid file may still get wrong.
     "HK501": "a plugin whose own means are not in order",
     "HK502": "proxies to trust that are everybody",

@@ -80,8 +80,13 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     graceful_timeout: float,
     unix_mode: int,
     options: Mapping[str, object],
+    unix_owner: str = "",
+    worker_class: str = "",
 ) -> int:
     """Serve on gunicorn, as `engines.run` describes; threads > 1 make it gthread.
+
+    ``worker_class`` is one of ours, in place of gunicorn's own; ``unix_owner`` owns a
+    unix socket.
 
     Raises:
         HandlerkitError: also where the settings contradict each other.
@@ -96,7 +101,9 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
         "graceful_timeout": math.ceil(graceful_timeout),
     }
     if "GUNICORN_FD" not in process_environ():  # else this is its own successor
-        settings["bind"] = _sockets(bind, backlog, unix_mode)
+        settings["bind"] = _sockets(bind, backlog, unix_mode, unix_owner)
+    if worker_class:
+        settings["worker_class"] = worker_class
     arbiter = import_module("handlerkit.gateways.arbiter")
     us = os.getpid()
     try:
@@ -110,13 +117,15 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     return 0
 
 
-def _sockets(bind: str, backlog: int, unix_mode: int) -> list[str]:
+def _sockets(bind: str, backlog: int, unix_mode: int, unix_owner: str) -> list[str]:
     """Listen, and give the sockets as gunicorn takes them.
 
     Its own way retries a taken port for five seconds, and where systemd passed
     nothing, it listens at its default port.
     """
-    listeners = listen(bind, backlog=backlog, unix_mode=unix_mode)
+    listeners = listen(
+        bind, backlog=backlog, unix_mode=unix_mode, unix_owner=unix_owner
+    )
     found = [each.socket.detach() for each in listeners]
     # Those of systemd it finds by itself, and then does not remove the path.
     return [] if bind == "systemd" else [f"fd://{number}" for number in found]

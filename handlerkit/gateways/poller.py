@@ -16,8 +16,11 @@ class SelectorPoller:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def add(self, descriptor: int, thing: Any) -> None:
-        """Tell of a descriptor when it can be read, by giving the thing."""
+    def add(self, descriptor: int, thing: Any, *, shared: bool = False) -> None:  # noqa: ARG002 - what only epoll can do
+        """Tell of a descriptor when it can be read, by giving the thing.
+
+        One that is ``shared`` with other processes wakes, where that can be, not all.
+        """
         self._selector.register(descriptor, selectors.EVENT_READ, thing)
 
     def remove(self, descriptor: int) -> None:
@@ -33,6 +36,10 @@ class SelectorPoller:
         self._selector.close()
 
 
+_OWN = getattr(select, "EPOLLIN", 0)
+_SHARED = _OWN | getattr(select, "EPOLLEXCLUSIVE", 0)
+
+
 class EpollPoller:
     """The same on epoll itself: half the time of a selector."""
 
@@ -40,10 +47,13 @@ class EpollPoller:
         self._epoll = select.epoll()
         self._things: dict[int, Any] = {}
 
-    def add(self, descriptor: int, thing: Any) -> None:
-        """Tell of a descriptor when it can be read, by giving the thing."""
+    def add(self, descriptor: int, thing: Any, *, shared: bool = False) -> None:
+        """Tell of a descriptor when it can be read, by giving the thing.
+
+        One that is ``shared`` with other processes wakes one of them, or a few.
+        """
         self._things[descriptor] = thing
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._epoll.register(descriptor, _SHARED if shared else _OWN)
 
     def remove(self, descriptor: int) -> None:
         """Tell of it no longer; before it is closed."""

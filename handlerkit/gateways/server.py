@@ -322,7 +322,8 @@ class Server:
         for listener in self._listeners:
             number = listener.socket.fileno()
             if accept:
-                self._poller.add(number, partial(self._accept, listener.socket))
+                accepting = partial(self._accept, listener.socket)
+                self._poller.add(number, accepting, shared=not listener.own)
             else:
                 self._poller.remove(number)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from handlerkit.gateways import fronted, http, listening
@@ -88,8 +89,14 @@ def _serve(kits: Kits, bind: str | None, say: Callable[[str], None]) -> None:
     if speaks == "HTTP":
         http.serve(kits, listeners, ready=announce, **_settings(server, _HTTP))
     else:
-        settings = _settings(server, _FRONTED)
+        settings = front_settings(partial(getattr, server))
         fronted.serve(speaks, kits, listeners, ready=announce, **settings)
+
+
+def front_settings(value: Callable[[str], Any]) -> dict[str, Any]:
+    """Give the settings of a server of FastCGI or SCGI, by the values of [server]."""
+    given = {name: value(name) for name in _FRONTED}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _settings(server: ServerSettings, names: Iterable[str]) -> dict[str, Any]:

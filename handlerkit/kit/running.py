@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handlerkit.kit.assembly import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
     from wsgiref.types import StartResponse, WSGIApplication
 
@@ -68,3 +68,13 @@ class Hosted:
         """Close the plugins."""
         atexit.unregister(self.kit.close)
         self.kit.close()
+
+
+class Fronted(Hosted):
+    """The kit of a worker behind a web server.
+
+    ``speaks`` is the protocol, ``settings`` are those of its server.
+    """
+
+    speaks: str
+    settings: Mapping[str, Any]

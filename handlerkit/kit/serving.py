@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.carets import headline
-from handlerkit.errors import ConfigError
+from handlerkit.errors import ConfigError, Fault
 from handlerkit.gateways import engines
 from handlerkit.gateways.hosting import in_child
 from handlerkit.handlers import HostedHandler
 from handlerkit.kit.assembly import load
-from handlerkit.kit.builtin_server import run_builtin
+from handlerkit.kit.builtin_server import front_settings, run_builtin
+from handlerkit.kit.classes import protocol
 from handlerkit.kit.describing import describe
-from handlerkit.kit.running import Hosted
+from handlerkit.kit.running import Fronted, Hosted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from typing import Any
     from wsgiref.types import WSGIApplication
 
     from handlerkit.config.model import ServerSettings
     from handlerkit.kit.assembly import Source
+
+# By its name: only who has gunicorn can import it.
+_WORKER = "handlerkit.gateways.gunicorn_worker.FrontedWorker"
 
 
 def serve(
@@ -57,12 +62,12 @@ def serve(
     given = None if bind is None else config.address(bind)
     say = announce or _say_nothing
     server = settings.server
-    if server.engine == "builtin":
+    if server.engine == "builtin" and server.workers == 1:
         return run_builtin(source, app, given, say)
     address = given or server.bind
     # The application is imported in children only: workers are forked off this
     # process, and could not reload what it had imported.
-    faults = engines.check_engine(server.engine, address)
+    faults = _check_engine(server.engine, address)
     lines: list[str] = []
     try:
         lines = in_child(partial(_described, source, app, address))
@@ -81,8 +86,12 @@ def serve(
 
 def _run_engine(server: ServerSettings, hosted: partial[Hosted], address: str) -> int:
     options = server.granian if server.engine == "granian" else server.gunicorn
+    more: dict[str, Any] = {}
+    if server.engine == "builtin":
+        more["worker_class"] = _WORKER
+        more["unix_owner"] = server.unix_owner or ""
     return engines.run(
-        server.engine,
+        "gunicorn" if more else server.engine,
         hosted,
         options=options,
         bind=address,
@@ -91,6 +100,7 @@ def _run_engine(server: ServerSettings, hosted: partial[Hosted], address: str) -
         backlog=server.backlog,
         graceful_timeout=server.graceful_timeout,
         unix_mode=int(server.unix_mode, 8),
+        **more,
     )
 
 
@@ -118,8 +128,27 @@ def _hosted(
             kind.wsgi_multiprocess = server["server", "workers"] > 1
         if kind.wsgi_multithread is None:
             kind.wsgi_multithread = server["server", "threads"] > 1
-    warnings = kit.document.arrange(changes, "warning")
-    return Hosted(kit, [headline(each) for each in warnings])
+    warnings = [headline(each) for each in kit.document.arrange(changes, "warning")]
+    if server["server", "engine"] != "builtin":
+        return Hosted(kit, warnings)
+    fronted = Fronted(kit, warnings)
+    fronted.speaks = protocol(kind)
+    fronted.settings = {
+        **front_settings(lambda name: server["server", name]),
+        "multiprocess": True,
+    }
+    return fronted
+
+
+def _check_engine(engine: str, address: str) -> list[Fault]:
+    """Check the engine; more workers of FastCGI or SCGI are gunicorn's business."""
+    if engine != "builtin":
+        return engines.check_engine(engine, address)
+    if not engines.check_engine("gunicorn", address):
+        return []
+    text = "more workers than one are run by gunicorn, which is not installed"
+    hint = "pip install 'handlerkit[gunicorn]'"
+    return [Fault("HK421", text, path=("server", "workers"), hint=hint)]
 
 
 def _described(source: Source, app: WSGIApplication | None, address: str) -> list[str]:

@@ -116,4 +116,13 @@ class Handler(handlerkit.SimpleHandler):
         mend="Take it out, and excuse single names by `allow_keys` instead. It is a "
         "warning only.",
     ),
+    "HK421": Explanation(
+        cause="More than one process of FastCGI or SCGI is run by gunicorn's arbiter, "
+        "and gunicorn is not installed.",
+        example=f'{APP}[handler]\nclass = "SCGIHandler"\n\n[server]\nworkers = 2\n',
+        commands=("handlerkit serve",),
+        without="gunicorn",
+        mend="Install it into the environment that handlerkit is in: "
+        "`pip install 'handlerkit[gunicorn]'`.",
+    ),
 }

@@ -1,0 +1,93 @@
+"""A worker of gunicorn's arbiter that speaks FastCGI or SCGI.
+
+Sockets, signals and restarts are gunicorn's; between them runs a server of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from gunicorn.workers.base import Worker
+
+from handlerkit.gateways.fronted import make_server
+from handlerkit.gateways.kits import Kits
+from handlerkit.gateways.listening import Listener
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from handlerkit.gateways.kits import Kit
+
+_HEARTBEAT = 1.0  # seconds; the arbiter ends a worker that is silent for its timeout
+
+
+class FrontedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
+    """Serves the kit of a `HostedApplication` behind a web server.
+
+    The application has ``kit``, ``speaks``, a protocol, and ``settings``, those of
+    `make_server`. ``max_requests`` of gunicorn is heeded.
+    """
+
+    def run(self) -> None:
+        """Serve until the arbiter says to stop, or is gone."""
+        kit = _Counted(self.wsgi.kit)
+        server = make_server(
+            self.wsgi.speaks,
+            Kits(kit),
+            [Listener(each.sock, own=False) for each in self.sockets],
+            log=self._log,
+            **self.wsgi.settings,
+        )
+        thread = Thread(target=self._serve, args=(server,), name="watch")
+        thread.start()
+        while (
+            self.alive  # until a signal says otherwise
+            and thread.is_alive()
+            and self.ppid == os.getppid()
+            and kit.exchanges < self.max_requests
+        ):
+            self._beat()
+        server.stop()
+        while thread.is_alive():
+            self.notify()
+            thread.join(_HEARTBEAT)
+
+    def _beat(self) -> None:
+        """Show that we live, and sleep until a signal comes."""
+        self.notify()
+        if select.select([self.PIPE[0]], [], [], _HEARTBEAT)[0]:
+            os.read(self.PIPE[0], 4096)
+
+    def _serve(self, server: Any) -> None:
+        try:
+            server.serve()
+        except BaseException:  # the arbiter starts another worker
+            self.log.exception("handlerkit: the server failed")
+
+    def _log(self, message: str) -> None:
+        self.log.error("handlerkit: %s", message)
+
+
+class _Counted:
+    """A kit that gunicorn's application has started, and will close."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self.application = kit.application
+        self.exchanges = 0
+
+    def handler(self, *args: Any) -> Any:
+        """Make a handler, and count it."""
+        self.exchanges += 1
+        return self._kit.handler(*args)
+
+    def start(self) -> None:
+        """Do nothing: it is started."""
+
+    def close(self) -> None:
+        """Write out what is buffered; closing is the application's."""
+        sys.stderr.flush()

@@ -1,0 +1,76 @@
+"""Several processes of FastCGI or SCGI, under gunicorn's arbiter."""
+
+import os
+import signal
+
+import pytest
+
+from tests.gateways.fronted.wire import Front
+
+APP = """
+import os
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    flags = environ["wsgi.multiprocess"], environ["wsgi.multithread"]
+    return [f"{os.getpid()} {flags}".encode()]
+"""
+CONFIG = """
+[app]
+target = "app:application"
+
+[handler]
+class = "{protocol}Handler"
+
+[server]
+workers = 2
+threads = 1
+"""
+
+
+@pytest.fixture(params=["FastCGI", "SCGI"])
+def ask(request, tmp_path, serving_in):
+    """Give what asks a server with two workers, and the server."""
+    starter = serving_in(tmp_path)
+    starter.write("app.py", APP)
+    serving = starter(CONFIG.format(protocol=request.param), "unix")
+    front = Front(serving.bind)
+
+    def asking() -> tuple[int, str]:
+        client = front.client()
+        answer = client.scgi() if request.param == "SCGI" else client.ask()
+        number, _, flags = answer.body.decode().partition(" ")
+        return int(number), flags
+
+    yield asking, serving
+    front.close()
+    serving.kill()
+
+
+def test_a_worker_that_is_killed_is_replaced(ask):
+    asking, serving = ask
+    first, flags = asking()
+    assert flags == "(True, False)"
+    os.kill(first, signal.SIGKILL)
+
+    def replaced():
+        return serving.log.count("Booting worker") == 3
+
+    serving.wait_until(replaced)
+    assert {asking()[0] for _ in range(20)} - {first}
+
+
+def test_a_reload_has_new_workers(ask):
+    asking, serving = ask
+    first, _ = asking()
+    serving.signal(signal.SIGHUP)
+
+    serving.wait_until(lambda: serving.log.count("Worker exiting") == 2)
+    assert asking()[0] != first
+
+
+def test_sigterm_ends_all(ask):
+    asking, serving = ask
+    asking()
+
+    assert serving.stop() == 0
