@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_FLAGS ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit golden bench docs clean
+.PHONY: help demo test lint types imports unit golden bench fuzz docs clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,10 @@ golden: $(VENV)/.test ## Write the expected texts of errors; then read git diff
 
 bench: $(VENV)/.test ## Measure, and rewrite benchmarks/RESULTS.md (needs wrk)
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.test ## Fuzz the parsers, ten minutes each
+	$(BIN)/python -m tests.fuzz fastcgi -max_total_time=600
+	$(BIN)/python -m tests.fuzz scgi -max_total_time=600
 
 docs: $(VENV)/.test ## Write the reference pages that follow from the code
 	$(BIN)/python docs/generate.py

@@ -116,13 +116,10 @@ def end_request(
 
 
 def response(request_id: int, data: bytes) -> bytes:
-    """Give a whole response, from the first STDOUT record to END_REQUEST.
-
-    ``data`` must not be empty.
-    """
+    """Give a whole response, from the first STDOUT record to END_REQUEST."""
     size = len(data)
-    if request_id == 1 and size <= MAX_CONTENT:
-        # What nginx and Apache number each request; the rest is the same, in general.
+    if request_id == 1 and 0 < size <= MAX_CONTENT:
+        # As fronts number each request; the rest comes to the same.
         return b"%b%c%c\0\0%b%b" % (
             _STDOUT_HEADER,
             size >> 8,

@@ -22,7 +22,7 @@ def content(wire: bytes, kind: int) -> bytes:
 
 
 @pytest.mark.parametrize("request_id", [1, 2, 65535])
-@pytest.mark.parametrize("size", [1, 255, 256, 65535, 65536, 65537, 200_000])
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 65535, 65536, 65537, 200_000])
 def test_a_response_is_its_data_the_end_of_stdout_and_end_request(
     request_id: int, size: int
 ) -> None:
