@@ -11,6 +11,7 @@ from tests.freeze.conftest import PACKAGE, REQUEST
 # All that Python does not load by itself before a program starts (see SHOWN), but for
 # the application. Python's own modules among them are frozen into it, or in C.
 MODULES = {
+    "gc",
     "__future__",
     "wsgiref",
     "wsgiref.util",
