@@ -18,7 +18,7 @@ from handlerkit.config.writing import dotted
 from handlerkit.errors import Fault
 from handlerkit.reports.known import url_password
 from handlerkit.reports.redaction import Redactor
-from handlerkit.settings import MASKED, by_key
+from handlerkit.settings import MASKED, Record, by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from handlerkit.config.crosschecks import Entry
     from handlerkit.config.model import Config
     from handlerkit.config.sources import Document, TomlPath
-    from handlerkit.settings import Record
 
 _DIAGNOSTICS = ("debug", "diagnostics", "show_details", "show_traceback")
 # Of gunicorn, 0 means that there is no limit.
@@ -256,7 +255,7 @@ def _secrets(
     def is_secret(path: TomlPath, value: str) -> bool:
         name = str(path[-1])
         record = records.get(str(path[1])) if path[:1] == ("plugins",) else None
-        if record is not None and by_key(record).get(str(path[2])) is MASKED:
+        if record is not None and _hides(record, path[2:]):
             return True
         if url_password(value):
             return True
@@ -276,6 +275,16 @@ def _secrets(
         if kind == "file" and is_secret(path, "") and _mode(file) & stat.S_IROTH:
             text = f"{dotted(path)} is a secret, and everybody may read {name}"
             yield Fault("HK505", text, path=path, hint=f"chmod o-r {name}")
+
+
+def _hides(record: Record, path: TomlPath) -> bool:
+    """Say whether a model types the value at a path of its table as secret."""
+    value: Any = record
+    for key in path:
+        if not isinstance(value, Record):
+            return False
+        value = by_key(value).get(str(key))
+    return value is MASKED
 
 
 def _names_other(name: str) -> bool:

@@ -176,9 +176,12 @@ def test_a_model_that_is_loaded_says_itself_what_is_secret(codes, tmp_path, load
     (tmp_path / "lock.py").write_text(
         "from handlerkit import hookimpl\n"
         "from pydantic import BaseModel, SecretStr\n"
+        "class Door(BaseModel):\n"
+        "    combination: SecretStr\n"
         "class Lock:\n"
         "    class Settings(BaseModel):\n"
         "        combination: SecretStr\n"
+        "        door: Door\n"
         "    def __init__(self, settings): pass\n"
         "    @hookimpl\n"
         "    def setup_environ(self): pass\n"
@@ -186,9 +189,10 @@ def test_a_model_that_is_loaded_says_itself_what_is_secret(codes, tmp_path, load
     text = (
         '[app]\ntarget = "wsgiref.simple_server:demo_app"\n'
         '[plugins.lock]\nuse = "./lock.py:Lock"\ncombination = "4711"\n'
+        '[plugins.lock.door]\ncombination = "4712"\n'
     )
 
-    assert codes(text, 0o644, loading=load) == (["HK505"] if load else [])
+    assert codes(text, 0o644, loading=load) == (["HK505"] * 2 if load else [])
 
 
 @posix
