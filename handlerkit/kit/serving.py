@@ -39,6 +39,9 @@ def serve(
 ) -> int:
     """Listen and serve until SIGTERM or SIGINT, then finish what runs.
 
+    In the main thread, SIGHUP has it read the configuration again, plugins included;
+    one with mistakes changes nothing. Code, ``[app]`` and ``[server]`` take a restart.
+
     Args:
         source: as for `load`.
         app: the application, in place of ``[app] target``.
