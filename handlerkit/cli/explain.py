@@ -33,7 +33,8 @@ def explain(options: Namespace) -> int:
         # Only who mistypes a code pays for it.
         from handlerkit.config.grammar import closest
 
-        hint = closest(code, CODES) or "handlerkit explain --list has all of them"
+        digits = code.replace("O", "0").replace("I", "1").replace("L", "1")
+        hint = closest(digits, CODES) or "handlerkit explain --list has all"
         print(f'no code "{options.code}": {hint}', file=sys.stderr)
         return 2
     from handlerkit.config import explanations

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 # Tables whose keys are handlerkit's own, none of them a secret.
 _OURS = ("app", "handler", "hooks", "proxies", "redact")
 _EMBEDDED = ("tool", "handlerkit")
+# What a name like a secret's may stand for besides the secret itself.
+_NO_SECRETS = (
+    *("file", "path", "dir", "_name", "_header", "_prefix", "_field", "_url", "_id"),
+    *("_sock", "_algorithm", "_timeout", "_type", "_format"),
+)
 _LEAST = 4  # characters: what is shorter is in too many words, and no secret
 
 
@@ -46,7 +51,14 @@ def is_secret(path: TomlPath) -> bool:
 
 
 def _is_sensitive(name: str | int) -> bool:
-    return isinstance(name, str) and _redactor().sensitive(name)
+    if not isinstance(name, str) or names_other(name):
+        return False
+    return _redactor().sensitive(name)
+
+
+def names_other(name: str) -> bool:
+    """Say whether a name only speaks of a secret: its file, its header."""
+    return name.lower().replace("-", "_").endswith(_NO_SECRETS)
 
 
 def secrets_in(source: Source, first: int, last: int) -> list[Span]:

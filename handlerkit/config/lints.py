@@ -13,6 +13,7 @@ from ipaddress import collapse_addresses, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.config.hiding import names_other
 from handlerkit.config.references import described
 from handlerkit.config.writing import dotted
 from handlerkit.errors import Fault
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
 _DIAGNOSTICS = ("debug", "diagnostics", "show_details", "show_traceback")
 # Of gunicorn, 0 means that there is no limit.
 _GUNICORN_LIMITS = ("limit_request_line", "limit_request_field_size")
-# What a name like a secret's may stand for besides the secret itself.
-_NO_SECRETS = (
-    *("file", "path", "dir", "_name", "_header", "_prefix", "_field", "_url", "_id"),
-    *("_sock", "_algorithm", "_timeout", "_type", "_format"),
-)
 
 _PUBLIC = [(("server", "bind"), "value", "public")]
 
@@ -259,7 +255,7 @@ def _secrets(
             return True
         if url_password(value):
             return True
-        return redactor.sensitive(name) and not _names_other(name)
+        return redactor.sensitive(name) and not names_other(name)
 
     if document.file and _mode(Path(document.file)) & stat.S_IROTH:
         for path in _inline(document.raw, is_secret):
@@ -285,11 +281,6 @@ def _hides(record: Record, path: TomlPath) -> bool:
             return False
         value = by_key(value).get(str(key))
     return value is MASKED
-
-
-def _names_other(name: str) -> bool:
-    """Say whether a name only speaks of a secret: its file, its header."""
-    return name.lower().replace("-", "_").endswith(_NO_SECRETS)
 
 
 def _inline(

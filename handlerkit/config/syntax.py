@@ -136,7 +136,11 @@ def _hint(message: str, text: str, at: int, word: str) -> str:
     if message.startswith("Unescaped"):
         return "in '…' a backslash is a backslash"
     if message.startswith("Expected '='"):
-        return "write = for the colon" if text[at] == ":" else 'write: key = "value"'
+        return (
+            "write = for the colon"
+            if text[at : at + 1] == ":"
+            else 'write: key = "value"'
+        )
     if message.startswith("Expected newline") and word[:1].isdigit():
         return "strings are in quotes"
     return ""

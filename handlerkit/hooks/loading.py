@@ -182,6 +182,10 @@ def _unknown(use: str, names: Iterable[str]) -> PluginError:
             f'no plugin "{use}"', hint=f"not installed: pip install {KNOWN[name]}"
         )
     hint = did_you_mean(use, {*names, *KNOWN})
+    if not hint and name != use and name.replace("-", "").isalnum():
+        # Only where the file has the name of a distribution: to guess one, and have
+        # it installed, would serve who registers what others mistype.
+        hint = f"not installed, or without a plugin of that name: pip install {use}"
     return PluginError(f'no plugin "{use}"', hint=hint or _how_to_name(use))
 
 

@@ -179,6 +179,18 @@ def test_a_known_plugin_that_is_not_installed_says_how_to_install_it(name, monke
     assert failure(name).hint == f"not installed: pip install handlerkit-{name}"
 
 
+def test_the_name_of_a_distribution_is_told_to_be_installed():
+    hint = failure("handlerkit-zebra").hint
+
+    assert hint.endswith("pip install handlerkit-zebra")
+
+
+@pytest.mark.parametrize("name", ["zebra", "handlerkit-x; rm -rf y"])
+def test_no_other_name_is_told_to_be_installed(name):
+    """It may be anybody's on the index."""
+    assert "pip install" not in failure(name).hint
+
+
 @pytest.mark.parametrize("use", ["unlike-anything", "package.module"])
 def test_any_other_name_is_told_how_to_name_ones_own(use):
     error = failure(use)

@@ -1,0 +1,204 @@
+"""Faults with their lines: in files that are no TOML, with secrets, for embedders."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+from hypothesis import given
+from hypothesis import strategies as st
+
+import handlerkit
+from handlerkit import config
+from handlerkit.carets import where
+from handlerkit.config.hiding import is_secret
+from handlerkit.config.sources import parse
+from handlerkit.errors import ConfigError
+
+PIECES = st.sampled_from(
+    [
+        *("[a]", "[[a]]", "[a.b]", "a", "b", ".", "=", " ", "\n", "\t", "# x\n"),
+        *('"', "'", '"""', "'''", "\\", "\\n", "{", "}", "[", "]", ",", "1", "x"),
+        *("true", "1979-05-27", "127.0.0.1", "日本", "\x00", "\r", "password"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_whatever_is_not_toml_has_one_fault_with_a_place_in_the_text(text):
+    try:
+        tomli.loads(text)
+    except tomli.TOMLDecodeError:
+        with pytest.raises(ConfigError) as caught:
+            parse(text, "a.toml")
+        [fault] = caught.value.faults
+        assert fault.code == "HK104"
+        assert fault.span[0] <= len(text)
+        assert where(fault).line <= text.count("\n") + 1
+        assert str(caught.value)
+
+
+@given(st.binary(max_size=40))
+def test_whatever_is_not_utf8_is_shown_at_its_first_byte(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("utf8") / "a.toml"
+    path.write_bytes(data)
+    good = len(data.decode(errors="ignore").encode())
+    if good == len(data):
+        return
+
+    with pytest.raises(ConfigError) as caught:
+        config.read(path)
+
+    [fault] = caught.value.faults
+    start, end = fault.span
+    assert fault.source.text[start:end] == "\ufffd"
+    before = fault.source.text[:start].encode()
+    assert (
+        data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")[: len(before)]
+        == before
+    )
+
+
+def test_utf16_is_recognized(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_bytes("[app]".encode("utf-16"))
+
+    with pytest.raises(ConfigError, match="it is UTF-16, save it as UTF-8"):
+        config.read(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        (("plugins", "mail", "password"), True),
+        (("plugins", "mail", "accounts", 0, "api_key"), True),
+        (("plugins", "mail", "password", "default"), True),
+        (("plugins", "mail", "password", "env"), False),
+        (("plugins", "mail", "password", "file"), False),
+        (("plugins", "auth-token", "level"), False),
+        (("plugins", "mail", "password_file"), False),
+        (("server", "granian", "ssl_key_password"), True),
+        (("server", "granian", "ssl_keyfile"), False),
+        (("server", "bind"), False),
+        (("redact", "allow_keys"), False),
+        (("redact", "keys", 0), False),
+        (("secret",), True),
+        (("tool", "handlerkit", "plugins", "mail", "token"), True),
+        (("tool", "handlerkit", "redact", "keys"), False),
+    ],
+)
+def test_a_value_is_secret_by_the_names_of_its_keys(path, secret):
+    assert is_secret(path) == secret
+
+
+PLUGIN = """
+from pydantic import BaseModel, SecretStr
+from handlerkit import hookimpl
+
+class Mail:
+    class Settings(BaseModel):
+        pin: SecretStr
+        level: int
+    @hookimpl
+    def log_exception(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'password = "planted-secret"\nlevel = 1',
+        'pin = "planted-secret"\nlevel = 1\nlevl = 2',
+        '"planted-secret-x" = 1 # password = "planted-secret"',
+        "dsn = 'https://me:planted-secret@example.org'",
+        'token = """\nplanted-secret"""',
+        'token = ["a", "planted-secret"]',
+        'token = { a = { b = "planted-secret" } }',
+        'token = "planted-secret',
+        'token = "\\planted-secret"',
+        "token = planted-secret",
+        'token "planted-secret"',
+        'token = "planted-secret"\ntoken = "planted-secret"',
+        'token = ["planted-secret", ',
+        'level = "x" # bearer planted-secret',
+    ],
+)
+def test_a_secret_in_the_file_is_shown_nowhere(tmp_path, table):
+    (tmp_path / "mail.py").write_text(PLUGIN)
+    path = tmp_path / "handlerkit.toml"
+    lines = table.replace('"planted-secret-x"', '"x"')
+    text = f'[plugins.mail]\nuse = "./mail.py:Mail"\n{lines}\n'
+    path.write_text(text)
+
+    with pytest.raises(ConfigError) as caught:
+        handlerkit.load(str(path), app=lambda *_: [])
+
+    assert "planted-secret" not in str(caught.value)
+    assert all("planted-secret" not in each.message for each in caught.value.faults)
+
+
+def test_a_one_line_table_hides_only_the_secrets(tmp_path):
+    (tmp_path / "mail.py").write_text(PLUGIN)
+    path = tmp_path / "handlerkit.toml"
+    path.write_text(
+        '[plugins]\nmail = { use = "./mail.py:Mail", pin = "1234", level = "x" }\n'
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        handlerkit.load(str(path), app=lambda *_: [])
+
+    lines = str(caught.value).splitlines()
+    assert lines[2] == '2 | mail = { use = "./mail.py:Mail", pin = ***, level = "x" }'
+    assert lines[3] == f"  | {' ' * 52}^^^"
+
+
+def run(program, directory):
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(Path(handlerkit.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_cgi_process_tells_its_log_with_carets(tmp_path):
+    (tmp_path / "handlerkit.toml").write_text("[app]\ntarget = 3\n")
+
+    done = run("import handlerkit; handlerkit.run_cgi('handlerkit.toml')", tmp_path)
+
+    assert "\n2 | target = 3\n  |          ^\n" in done.stderr
+    assert done.stdout.startswith("Status: 500 ")
+
+
+def test_what_only_a_fault_needs_is_not_imported_without_one(tmp_path):
+    """A warning that nobody asks for is none to show."""
+    (tmp_path / "handlerkit.toml").write_text(
+        '[app]\ntarget = "wsgiref.simple_server:demo_app"\n[redact]\nenabled = false\n'
+    )
+    program = """
+import sys, handlerkit
+kit = handlerkit.load("handlerkit.toml")
+assert kit.warnings
+names = ("carets", "locator", "syntax", "explanations", "unicodedata")
+print([name for name in sys.modules if name.rpartition(".")[2] in names])
+"""
+
+    done = run(program, tmp_path)
+
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_an_error_can_be_sent_to_another_process(tmp_path):
+    import pickle
+
+    path = tmp_path / "handlerkit.toml"
+    path.write_text("[app]\ntarget = 3\n")
+    with pytest.raises(ConfigError) as caught:
+        handlerkit.load(str(path))
+
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
