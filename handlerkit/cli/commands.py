@@ -8,7 +8,6 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
-from handlerkit import config
 from handlerkit.kit.assembly import load
 from handlerkit.kit.describing import describe_plugins
 
@@ -33,16 +32,9 @@ def cgi(options: Namespace) -> int:
     return run_cgi(options.config)
 
 
-def show(options: Namespace) -> int:
-    """Print the configuration in force, as TOML, with where each value is from."""
-    kit = _load(options)
-    print(config.effective(kit.document, kit.config, kit.plugins.records), end="")
-    return 0
-
-
 def plugins(options: Namespace) -> int:
     """List the plugins that a file names: state, origin, hooks in order."""
-    rows = describe_plugins(_load(options))
+    rows = describe_plugins(load_quietly(options))
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -76,7 +68,7 @@ def _drop_output() -> None:
         os.close(nowhere)
 
 
-def _load(options: Namespace) -> Kit:
+def load_quietly(options: Namespace) -> Kit:
     """Load what a listing needs; what a plugin prints meanwhile is not part of it."""
     with redirect_stdout(sys.stderr):
         return load(options.config, app=_no_application)

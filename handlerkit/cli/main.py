@@ -22,6 +22,7 @@ from handlerkit.cli import (
     init,
     redact,
     schema,
+    show,
     trace,
     why,
 )
@@ -43,6 +44,7 @@ _ADDED: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "init": init.add_options,
     "redact": redact.add_options,
     "schema": schema.add_options,
+    "show": show.add_options,
     "trace": trace.add_options,
     "why": why.add_options,
 }
@@ -130,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
             "--config shop.toml",
         ),
         ("check", check.check, "find every mistake in a file", "--probe --strict"),
-        ("show", commands.show, "print the configuration in force", "--config a.toml"),
+        ("show", show.show, "print every value in force, and its source", "--json"),
         (
             "freeze",
             freeze.freeze,

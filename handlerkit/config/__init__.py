@@ -10,10 +10,10 @@ from handlerkit.config.codes import CODES
 from handlerkit.config.crosschecks import check_entry
 from handlerkit.config.lints import lint
 from handlerkit.config.model import AppSettings, Config, PluginEntry
-from handlerkit.config.reading import model_of, settings, validate
+from handlerkit.config.reading import model_of, settings, settings_model, validate
 from handlerkit.config.schema import TITLE as SCHEMA_TITLE
 from handlerkit.config.schema import PluginTable, json_schema
-from handlerkit.config.showing import effective
+from handlerkit.config.showing import effective, rows
 from handlerkit.config.sources import Document, read, safe_mode
 from handlerkit.config.template import initial, template
 from handlerkit.config.writing import to_toml
@@ -38,8 +38,10 @@ __all__ = [
     "model_of",
     "read",
     "restarts",
+    "rows",
     "safe_mode",
     "settings",
+    "settings_model",
     "template",
     "to_toml",
     "validate",

@@ -56,12 +56,7 @@ def settings(
     to be imported, or None if it has none. Gives a record with the model's
     attributes, or the faults.
     """
-    plugins = document.raw.get("plugins")
-    table = plugins.get(name) if isinstance(plugins, Mapping) else None
-    if not isinstance(table, Mapping):  # there unasked, or a mistake already told
-        table = {}
-    taken = [key for key, _ in fields(PluginEntry)]
-    data = {key: value for key, value in table.items() if key not in taken}
+    data = _own(document, name)
     path: TomlPath = ("plugins", name)
     if model is None:
         return _without(document, data, path)
@@ -78,6 +73,24 @@ def settings(
     except ValidationError as error:
         faults += from_pydantic(error, data, found, path, resolver)
     return (None if faults else record), document.arrange(faults)
+
+
+def settings_model(document: Document, name: str, model: type | str) -> BaseModel:
+    """Give a plugin's own settings, known to be valid, as its ``Settings`` has them."""
+    found = model_of(model)
+    data = _own(document, name)
+    resolver = Resolver(document)
+    return _validated(found, resolver.table(data, found, ("plugins", name)))
+
+
+def _own(document: Document, name: str) -> dict[str, Any]:
+    """Give what a plugin's table has for the plugin itself."""
+    plugins = document.raw.get("plugins")
+    table = plugins.get(name) if isinstance(plugins, Mapping) else None
+    if not isinstance(table, Mapping):  # there unasked, or a mistake already told
+        return {}
+    taken = [key for key, _ in fields(PluginEntry)]
+    return {key: value for key, value in table.items() if key not in taken}
 
 
 def _without(

@@ -350,10 +350,24 @@ def test_show_is_toml_that_means_the_same(shell):
 def test_show_tells_where_each_value_is_from(shell):
     lines = shell("show").stdout.splitlines()
 
-    assert "threads = 3  # file" in lines
+    assert "threads = 3  # handlerkit.toml:6" in lines
     assert "workers = 1  # default" in lines
-    assert 'header = "X-Request-ID"  # plugin' in lines
-    assert 'set = { "shop.name" = "Z\u00fcrich" }  # file' in lines
+    assert 'header = "X-Request-ID"  # default of plugin request-id' in lines
+    assert 'set = { "shop.name" = "Z\u00fcrich" }  # handlerkit.toml:11' in lines
+
+
+def test_show_is_json_for_machines(shell):
+    rows = json.loads(shell("show", "--json", "--bind", "80").stdout)
+
+    found = {tuple(row["path"]): (row["value"], row["source"]) for row in rows}
+    assert found["server", "threads"] == (3, "handlerkit.toml:6")
+    assert found["server", "bind"] == ("127.0.0.1:80", "--bind")
+    assert found["handler", "traceback_limit"] == (None, "default")
+    assert found["plugins", "environ", "drop"] == ([], "default of plugin environ")
+
+
+def test_show_of_an_address_that_is_none_is_wrong_use(shell):
+    assert shell.refusal("show", "--bind", "nowhere").startswith("2 ")
 
 
 def test_show_shows_no_secret(shell):
@@ -365,7 +379,7 @@ def test_show_shows_no_secret(shell):
 
     assert done.returncode == 0
     assert "hush" not in done.stdout
-    assert "env SECRET" in done.stdout
+    assert "# handlerkit.toml:2, environment SECRET" in done.stdout
 
 
 # --- plugins -----------------------------------------------------------------
