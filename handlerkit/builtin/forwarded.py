@@ -1,12 +1,12 @@
 """What proxies write about who they forward for: X-Forwarded-* and Forwarded.
 
 Parsing by hand, without ``re`` and ``ipaddress``: a one-shot CGI process would pay for
-them with each request. Only for IPv6 is ipaddress imported.
+them with each request.
 """
 
 from __future__ import annotations
 
-from handlerkit.builtin.peers import ipv4
+from handlerkit.builtin.peers import ipv4, ipv6, shortest
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = "0123456789"
@@ -168,17 +168,12 @@ def _name(host: str, text: str) -> str:
 
 
 def _ipv6(address: str, text: str) -> str:
-    from ipaddress import IPv6Address
-
     host, percent, zone = address.partition("%")
-    try:
-        # A zone has a meaning only on the proxy itself.
-        if percent and not (zone and _NAME.issuperset(zone)):
-            raise ValueError
-        found = IPv6Address(host)
-    except ValueError:
-        raise Malformed(text, "is not an address") from None
-    return str(found.ipv4_mapped or found)
+    found = ipv6(host)
+    # A zone has a meaning only on the proxy itself.
+    if found is None or (percent and not (zone and _NAME.issuperset(zone))):
+        raise Malformed(text, "is not an address")
+    return shortest(found)
 
 
 def _node_port(rest: str, text: str) -> str | None:

@@ -338,7 +338,7 @@ def test_settings_that_cannot_work_are_refused(settings):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_request_of_ipv4_imports_neither_ipaddress_nor_re(family):
+def test_a_request_imports_neither_ipaddress_nor_re(family):
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
         "from handlerkit.builtin.proxy_headers import ProxyHeaders\n"
@@ -347,10 +347,10 @@ def test_a_request_of_ipv4_imports_neither_ipaddress_nor_re(family):
         "made = ProxyHeaders(Settings)\n"
         "made.proxies = ('10.0.0.0/8',)\n"
         "environ = {'REMOTE_ADDR': '10.0.0.1', 'SERVER_PORT': '80',\n"
-        "    'HTTP_FORWARDED': 'for=\"1.2.3.4:5\";proto=https;host=a',\n"
-        "    'HTTP_X_FORWARDED_FOR': '1.2.3.4, 10.0.0.2',\n"
+        "    'HTTP_FORWARDED': 'for=\"[2001:DB8:0::1]:5\";proto=https;host=a',\n"
+        "    'HTTP_X_FORWARDED_FOR': '2001:DB8:0::1, 10.0.0.2',\n"
         "    'HTTP_X_FORWARDED_HOST': 'a', 'HTTP_X_FORWARDED_PREFIX': '/a'}\n"
-        "assert made.decide(environ)['client'] == '1.2.3.4'\n"
+        "assert made.decide(environ)['client'] == '2001:db8::1'\n"
         "print(*{'ipaddress', 're', 'urllib', 'functools'} & set(sys.modules))\n"
     )
     python = [sys.executable, "-I", "-S", "-c", code]

@@ -53,7 +53,7 @@ CONFIG = """
 target = "shop:application"
 
 [proxies]
-trusted = ["10.0.0.0/8"]
+trusted = ["10.0.0.0/8", "2001:db8::/32"]
 
 [plugins.proxy-headers]
 

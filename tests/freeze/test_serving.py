@@ -60,18 +60,18 @@ os.write(2, repr((code, sorted(set(sys.modules) - before))).encode())
 """
 
 
-def modules_of(site, *flags):
+def modules_of(site, client="192.0.2.1"):
     """Give all that a frozen CGI process has loaded when it has served."""
     program = SHOWN.format(root=str(PACKAGE.parent), config=str(site.config))
     done = subprocess.run(
-        [sys.executable, "-I", "-S", *flags, "-c", program],
-        env={**REQUEST},
+        [sys.executable, "-I", "-S", "-c", program],
+        env={**REQUEST, "HTTP_X_FORWARDED_FOR": client},
         input=b"",
         capture_output=True,
         timeout=30,
         check=True,
     )
-    assert b"192.0.2.1" in done.stdout
+    assert client.encode() in done.stdout
     assert b"X-Request-ID: " in done.stdout
     code, modules = eval(done.stderr)
     assert code == 0
@@ -91,11 +91,12 @@ BY_SITE = {
 }
 
 
-def test_a_frozen_process_loads_this_and_nothing_else(site):
+@pytest.mark.parametrize("client", ["192.0.2.1", "2001:db9::1"])
+def test_a_frozen_process_loads_this_and_nothing_else(site, client):
     """With proxy-headers at work for a trusted proxy, request-id and text-log."""
     site.freeze()
 
-    assert modules_of(site) - BY_SITE == MODULES
+    assert modules_of(site, client) - BY_SITE == MODULES
 
 
 def test_none_of_the_dear_modules_is_loaded_with_site_either(site):
