@@ -112,12 +112,15 @@ class Kits:
         return seat
 
     def start(self) -> None:
-        """Start the kit; from now on, reload when asked to, or if it was before.
+        """Start the kit.
 
         Raises:
-            Exception: the kit does not start.
+            Exception: it does not start.
         """
         self.current.start()
+
+    def heed(self) -> None:
+        """Reload when asked to, from now on; and now if it was asked before."""
         if self._load is not None:
             self._thread = threading.Thread(
                 target=self._serve, args=(self._load,), name="reload", daemon=True

@@ -85,6 +85,7 @@ def _serve(kits: Kits, bind: str | None, say: Callable[[str], None]) -> None:
         for line in describe(kits.current, ", ".join(urls)):
             say(line)
         notify(READY)
+        kits.heed()
 
     if speaks == "HTTP":
         http.serve(kits, listeners, ready=announce, **_settings(server, _HTTP))

@@ -70,6 +70,7 @@ def log():
 def kits(loading, log):
     kits = Kits(Kit(1), loading, log=log.put)
     kits.start()
+    kits.heed()
     yield kits
     loading.let.release(1000)
     if not kits._ended:
@@ -212,6 +213,7 @@ def test_a_reload_asked_for_before_the_start_happens_after_it(loading):
     assert not loading.begun.acquire(blocking=False)
 
     kits.start()
+    kits.heed()
     loading.let.release()
     wait_for(lambda: kits.current.number == 2)
     kits.close()
@@ -258,6 +260,7 @@ class Interrupted(Kits):
 def test_a_kit_that_is_replaced_as_it_is_taken_is_not_used():
     kits = Interrupted(Kit(1), lambda current: Kit(current.number + 1))
     kits.start()
+    kits.heed()
     kits.armed = True
 
     taken = kits.seat().take()

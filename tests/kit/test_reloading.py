@@ -149,6 +149,7 @@ def test_a_new_instance_starts_before_the_old_one_is_closed(site, reloads):
     swapped = threading.Event()
     kits = Kits(kit, reloads.loading, log=lambda _: swapped.set())
     kits.start()
+    kits.heed()
     site.toml(PAINTED.format("blue"))
     kits.reload()
 
