@@ -97,16 +97,16 @@ def _address(here: Any, peer: Any) -> dict[str, str]:
     """Give the CGI variables of the two ends (RFC 3875, 4.1.8 and 4.1.14)."""
     if here is None:
         return {"SERVER_NAME": "localhost", "SERVER_PORT": "80", "REMOTE_ADDR": ""}
-    name = _plain(here[0])
+    name = plain_address(here[0])
     return {
         "SERVER_NAME": f"[{name}]" if ":" in name else name,
         "SERVER_PORT": str(here[1]),
-        "REMOTE_ADDR": _plain(peer[0]),
+        "REMOTE_ADDR": plain_address(peer[0]),
         "REMOTE_PORT": str(peer[1]),
     }
 
 
-def _plain(host: str) -> str:
+def plain_address(host: str) -> str:
     """Give an address without its scope, an IPv4 one as such."""
     host = host.partition("%")[0]
     if host.startswith(_IPV4_IN_IPV6) and "." in host:

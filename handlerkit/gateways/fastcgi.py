@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.channels import BLOCK
+from handlerkit.gateways.connections import plain_address
 from handlerkit.gateways.fastcgi_exchange import Answering, FastCGIExchange
 from handlerkit.gateways.server import Conversation
 from handlerkit.protocols.fastcgi import (
@@ -41,7 +42,7 @@ def conversing(
     """
 
     def converse(server: Server, sock: socket.socket, peer: Any) -> Conversation | None:
-        if peers and type(peer) is tuple and peer[0] not in peers:
+        if peers and type(peer) is tuple and plain_address(peer[0]) not in peers:
             return None
         most = server.settings.max_connections
         values = {

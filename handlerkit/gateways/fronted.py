@@ -8,6 +8,7 @@ from handlerkit.gateways import fastcgi, scgi
 from handlerkit.gateways.log import log_to_stderr
 from handlerkit.gateways.server import Server, Settings
 from handlerkit.gateways.signals import stopping_on_signals
+from handlerkit.handlers.environ import process_variables
 from handlerkit.protocols.fastcgi_limits import Limits as FastCGILimits
 from handlerkit.protocols.scgi import Limits as SCGILimits
 
@@ -57,12 +58,18 @@ def make_server(
     limits = {name: settings.pop(name) for name in _LIMITS}
     if protocol == "FastCGI":
         limits["max_params_size"] = limits.pop("max_header_size")
-        converse = fastcgi.conversing(FastCGILimits(**limits))
+        converse = fastcgi.conversing(FastCGILimits(**limits), _web_servers())
     else:
         del limits["max_requests"]
         converse = scgi.conversing(SCGILimits(**limits))
     options = Settings(**settings)
     return Server(kits, listeners, converse, options, log=log, stderr=stderr)
+
+
+def _web_servers() -> tuple[str, ...]:
+    """Give the addresses that may connect, as the front that spawned us says."""
+    given = process_variables().get("FCGI_WEB_SERVER_ADDRS", "")
+    return tuple(each.strip() for each in given.split(",") if each.strip())
 
 
 _LIMITS = ("max_header_size", "max_params", "max_requests", "max_body")
