@@ -113,8 +113,12 @@ def nginx(host: "Fronted") -> str:
     if prefix == "scgi":
         params["PATH_INFO"] = "$document_uri"
         params["SCGI"] = "1"
+        del params["CONTENT_LENGTH"]  # nginx sends it first, of itself
     lines = [f"{prefix}_pass app;", f"{prefix}_buffering off;"]
-    lines += [f"{prefix}_request_buffering off;", f"{prefix}_read_timeout 20s;"]
+    lines += [f"{prefix}_read_timeout 20s;"]
+    # By SCGI, nginx says the length of what of an unbuffered body has come so far.
+    if prefix == "fastcgi":
+        lines.append("fastcgi_request_buffering off;")
     lines += [f"{prefix}_param {name} {value};" for name, value in params.items()]
     if host.keep:
         lines.append("fastcgi_keep_conn on;")
