@@ -45,7 +45,7 @@ _DIGITS = 640
 # Names and statuses are few: each is checked once, and remembered up to this many.
 _REMEMBERED = 512
 _known_names: dict[str, int] = {}
-_known_statuses: dict[str, bool] = {}
+known_statuses: dict[str, bool] = {}  # and whether each has no body
 
 
 def format_date_time(timestamp: float) -> str:
@@ -78,9 +78,6 @@ def check_status(status: str) -> bool:
         AssertionError: what wsgiref asserts.
         ApplicationError: control characters, or characters beyond latin-1.
     """
-    bodiless = _known_statuses.get(status)
-    if bodiless is not None:
-        return bodiless
     if len(status) < len("NNN "):
         raise AssertionError("Status must be at least 4 characters")
     if not status[:3].isdigit():
@@ -91,8 +88,8 @@ def check_status(status: str) -> bool:
         raise ApplicationError(f"the status must begin with 100 to 999: {status!r}")
     check_text("the status", status)
     bodiless = is_bodiless(status)
-    if len(_known_statuses) < _REMEMBERED:
-        _known_statuses[status] = bodiless
+    if len(known_statuses) < _REMEMBERED:
+        known_statuses[status] = bodiless
     return bodiless
 
 
@@ -115,8 +112,6 @@ def check_headers(  # noqa: C901 - the hot path, uncut
     length: int | None = None
     for pair in headers:
         name, value = pair
-        if type(pair) is not tuple:
-            marks |= HAS_LISTS
         try:
             mark = _known_names[name]
         except (KeyError, TypeError):
@@ -124,6 +119,8 @@ def check_headers(  # noqa: C901 - the hot path, uncut
         if type(value) is not str or type(name) is not str:
             _checked(name)
             _checked(value)
+        if type(pair) is not tuple:
+            marks |= HAS_LISTS
         if mark:
             marks |= mark
             if mark == HAS_LENGTH:

@@ -156,7 +156,7 @@ def test_statuses_and_names_are_remembered_up_to_a_limit():
         check_status(f"200 {number}")
         check_headers([(f"X-{number}", "a")])
 
-    assert len(pep3333._known_statuses) <= 512
+    assert len(pep3333.known_statuses) <= 512
     assert len(pep3333._known_names) <= 512
 
 

@@ -35,6 +35,7 @@ class RequestId:
     def __init__(self, settings: RequestIdSettings) -> None:
         self._header = settings.header
         self._lower = settings.header.lower()
+        self._length = len(settings.header)
         self._key = "HTTP_" + settings.header.upper().replace("-", "_")
         self._peers: Peers | None = None
 
@@ -57,10 +58,10 @@ class RequestId:
     ) -> None:
         """Echo the id, unless the application has a header of that name."""
         request_id = (handler.environ or {}).get(KEY)
-        if not isinstance(request_id, str):
+        if type(request_id) is not str:
             return  # the error came before there was an id
         for name, _ in headers:
-            if name.lower() == self._lower:
+            if len(name) == self._length and name.lower() == self._lower:
                 return
         headers.append((self._header, request_id))
 

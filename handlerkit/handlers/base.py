@@ -15,7 +15,8 @@ from handlerkit.errors import ApplicationError, PluginError
 from handlerkit.handlers.environ import process_environ, without_headers
 from handlerkit.handlers.input import NOTHING, BoundedInput
 from handlerkit.handlers.response import DISCONNECTS, Response
-from handlerkit.pep3333 import Headers
+from handlerkit.pep3333 import HAS_LENGTH, Headers
+from handlerkit.plan import BARE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,10 +61,8 @@ _EXCHANGE = (
         "_handed",
         "_plain",
     ),
-    *("_kept_status", "_protocol", "_refused", "ended", "report"),
+    *("_kept_status", "_protocol", "_refused", "_short", "ended", "report"),
 )
-
-_MODERN = ("HTTP/1.1", "HTTP/1.0", "HTTP/2.0")
 
 
 class BaseHandler(Response):
@@ -87,9 +86,6 @@ class BaseHandler(Response):
     # with each reload.
     kit_generation = 0
 
-    # Whether this class leaves every step as it is written in this package.
-    _straight = True
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._straight = all(
@@ -106,9 +102,10 @@ class BaseHandler(Response):
         Raises:
             BaseException: what is no Exception passes on, after the page is out.
         """
-        if self.plan.request_finished is not None:
+        plan = self.plan
+        if plan.request_finished is not None:
             self._started = (time(), perf_counter())
-        elif self.make_report is not None:  # it tells how long an exchange has run
+        elif plan is not BARE:  # a report tells how long an exchange has run
             self._started = (0.0, perf_counter())
         if self.ended is not None:
             self._reset()
@@ -129,26 +126,41 @@ class BaseHandler(Response):
         self.setup_environ()
         self._bound_input()
 
-    def _finish(self) -> None:
-        """Answer; straight on with a body of one block where no step is overridden."""
+    def _finish(self) -> None:  # noqa: PLR0915 - the hot path, uncut
+        """Answer; at once where no step is overridden, and the body is one block."""
         result = self.result
-        if (
-            self._straight
+        if not (
+            self._short
             and type(result) is list
             and len(result) == 1
-            and type(result[0]) is bytes
-            and result[0]
-            and type(self.headers) is Headers
-            and not self._bodiless
-            and not self.headers_sent
-            and (not self.origin_server or self._protocol in _MODERN)
+            and type(data := result[0]) is bytes
+            and data
         ):
-            self._answer(result[0])
-        else:
+            self._short = False
             self.finish_response()
-
-    def _answer(self, data: bytes) -> None:  # noqa: ARG002 - for those that can
-        self.finish_response()
+            return
+        self.bytes_sent = size = len(data)
+        headers = [*self.headers]
+        plan = self.plan
+        if plan.response_starting is not None:
+            self._ask_hooks(plan.response_starting, headers)
+        if not self._marks & HAS_LENGTH:
+            headers.append(("Content-Length", str(size)))
+        elif self._length != size:
+            data = self._framed(data)
+        if plan.request_finished is not None:
+            self._first_byte = perf_counter()
+            self.headers = Headers(headers)
+        self._send_whole(headers, data)
+        if self._length is not None and self.bytes_sent < self._length:
+            self.finish_content()
+        if self._short and plan.request_finished is None:  # type: ignore[redundant-expr]  # a report ends it
+            self.ended = "ok"
+        else:
+            self._conclude()
+        self.result = self.headers = self.status = self.environ = None
+        self.bytes_sent = 0
+        self.headers_sent = False
 
     def setup_environ(self) -> None:
         """Set up `environ` for one exchange."""
@@ -177,6 +189,7 @@ class BaseHandler(Response):
         self._protocol = env.setdefault("SERVER_PROTOCOL", "HTTP/1.0")
         self._head_only = env.get("REQUEST_METHOD") == "HEAD"
         if env.get("wsgi.input_terminated"):
+            self._keep_input(env)
             return
         text = env.get("CONTENT_LENGTH")
         length = pep3333.request_length(text) if text else 0
@@ -185,6 +198,9 @@ class BaseHandler(Response):
         else:
             env["wsgi.input"] = NOTHING
         env["wsgi.input_terminated"] = True
+
+    def _keep_input(self, env: dict[str, Any]) -> None:
+        """Leave the input alone that an embedder has bounded."""
 
     def get_scheme(self) -> str:
         """Give ``wsgi.url_scheme``: the hook's answer, else by HTTPS in environ.
@@ -279,6 +295,10 @@ class BaseHandler(Response):
         self._clear()
         for name in _EXCHANGE:
             self.__dict__.pop(name, None)
+
+    def _send_whole(self, headers: list[tuple[str, str]], data: bytes) -> None:
+        """Send a whole response: its headers, as they are to go out, and its body."""
+        raise NotImplementedError
 
     def get_stdin(self) -> Any:
         """Give ``wsgi.input``."""

@@ -58,6 +58,9 @@ class Recovery:
     _fatal: BaseException | None = None
     _answered = False
     _erred = False
+    # Whether the straight way is still open to this exchange: nothing of it has gone
+    # out, or failed.
+    _short = False
     _full = False
     _plain = False
     _concluded = False
@@ -265,6 +268,7 @@ class Recovery:
         if exc_info[1] is self._handed:
             return
         self._erred = True
+        self._short = False
         self._handed = exc_info[1]
         self._drop_report()
         if self.make_report is not None:

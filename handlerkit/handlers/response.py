@@ -21,6 +21,7 @@ from handlerkit.pep3333 import (
     check_headers,
     check_status,
     head_lines,
+    known_statuses,
 )
 
 TYPE_CHECKING = False
@@ -48,6 +49,8 @@ class Response(Recovery):
     # nobody asks, so no Connection header is written.
     keep_alive: bool | None = None
 
+    # Whether this class leaves every step as it is written in this package.
+    _straight = True
     _bodiless = False
     _length: int | None = None
     _chunked = False
@@ -55,14 +58,16 @@ class Response(Recovery):
     _marks = 0
     _held: bytes | None = None
 
-    def start_response(  # noqa: PLR0915 - the hot path, uncut
+    def start_response(  # noqa: C901, PLR0912, PLR0915 - the hot path, uncut
         self,
         status: str,
         headers: list[tuple[str, str]],
         exc_info: ExcInfo | None = None,
     ) -> Write:
         """Take status and headers (PEP 3333, the start_response callable)."""
+        straight = self._straight
         if exc_info:
+            straight = False
             self._report_handed(exc_info)
             if self.headers_sent:
                 try:
@@ -75,17 +80,24 @@ class Response(Recovery):
             status = self._convert_string_type(status, "Status")
         if type(headers) is not list:
             raise TypeError("Headers must be a list of name/value tuples")
-        bodiless = check_status(status)
-        self._marks, self._length = check_headers(headers)
-        if self._marks & HAS_LISTS:  # what was checked must not change any more
+        bodiless = known_statuses.get(status)
+        if bodiless is None:
+            bodiless = check_status(status)
+        marks, self._length = check_headers(headers)
+        if marks & HAS_LISTS:  # what was checked must not change any more
             headers = [(name, value) for name, value in headers]
-            self._marks, self._length = check_headers(headers)
+            marks, self._length = check_headers(headers)
+        self._marks = marks
         self.status = status
         kind = self.headers_class
         self.headers = kind(headers if kind is Headers else headers[:])
-        self._bodiless = bodiless or self._head_only
-        if self._bodiless:
+        if bodiless or self._head_only:
+            self._bodiless = True
+            self._short = False
             self._forgo_length(status)
+        else:
+            self._bodiless = False
+            self._short = straight and kind is Headers
         return self.write
 
     def _forgo_length(self, status: str) -> None:
@@ -153,37 +165,9 @@ class Response(Recovery):
             )
         return data
 
-    def _settle(self, data: bytes) -> bytes:
-        """Complete the headers for a body of one block; give what may go out of it."""
-        self.bytes_sent = size = len(data)
-        starting = self.plan.response_starting
-        if starting is not None and not self._plain:
-            self._ask_hooks(starting)
-        if not self._marks & HAS_LENGTH:
-            self._length = size
-            self._marks |= HAS_LENGTH
-            self.headers.append(("Content-Length", str(size)))
-        elif self._length != size:
-            data = self._framed(data)
-        if self.plan.request_finished is not None:
-            self._first_byte = perf_counter()
-        return data
-
-    def _forget(self) -> None:
-        """End an exchange that has been answered by one block, as `close` does."""
-        if self.bytes_sent < self._length:  # type: ignore[operator]  # by _settle
-            self.finish_content()
-        if self.plan.request_finished is not None or self.ended is not None:
-            self._conclude()
-        else:
-            self.ended = "error" if self._erred else "ok"
-            self._handed = None
-        self.result = self.headers = self.status = self.environ = None
-        self.bytes_sent = 0
-        self.headers_sent = False
-
     def send_headers(self) -> None:
         """Encode the whole head, then send it, before anything of it is out."""
+        self._short = False
         self._complete_headers()
         headers = self.headers
         if type(headers) is Headers:
@@ -208,7 +192,11 @@ class Response(Recovery):
     def _complete_headers(self) -> None:
         enrich = self.plan.response_starting
         if enrich is not None and not self._plain:
-            self._ask_hooks(enrich)
+            headers = self.headers.items()
+            self._ask_hooks(enrich, headers)
+            self.headers = self.headers_class(headers)
+            if self._bodiless:
+                self._forgo_length(str(self.status))
         if _function(self.cleanup_headers) is _CLEANUP_HEADERS:
             if not self._marks & HAS_LENGTH:
                 self.set_content_length()
@@ -222,24 +210,21 @@ class Response(Recovery):
         if self._started is not None:
             self._first_byte = perf_counter()
 
-    def _ask_hooks(self, enrich: Callable[..., object]) -> None:
-        """Let hooks change the headers; hold what they leave to the same rules."""
-        own = self.headers
-        headers = [*own] if type(own) is Headers else own.items()
+    def _ask_hooks(
+        self, enrich: Callable[..., object], headers: list[tuple[str, str]]
+    ) -> None:
+        """Let hooks change a copy of the headers; hold it to the same rules.
+
+        Most add a header, if they change anything; only those are checked again.
+        """
         count = len(headers)
         enrich(self, self.status, headers)
-        # Most add a header, if they change anything; only those are checked again.
-        if type(own) is Headers and headers[:count] == own:
-            added = headers[count:]
-            marks, length = check_headers(added)
+        if headers[:count] == self.headers:
+            marks, length = check_headers(headers[count:])
             if length is None:
                 self._marks |= marks
-                own.extend(added)
                 return
         self._marks, self._length = check_headers(headers)
-        self.headers = self.headers_class(headers)
-        if self._bodiless:
-            self._forgo_length(str(self.status))
 
     def _put(self, data: bytes) -> None:
         """Send a part of the head, or hold it for `write` to send with the body."""

@@ -6,7 +6,7 @@ from handlerkit.handlers.base import BaseHandler
 from handlerkit.handlers.response import DISCONNECTS
 from handlerkit.pep3333 import head_lines
 
-# Others, HTTP/0.9 in any letters among them, go step by step.
+_MODERN = ("HTTP/1.1", "HTTP/1.0", "HTTP/2.0")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,13 +71,20 @@ class SimpleHandler(BaseHandler):
             plan.setup_environ(self, env)
         self._bound_input()
 
-    def _answer(self, data: bytes) -> None:
-        """Send a whole response in one write, then forget the exchange."""
-        data = self._settle(data)
-        if self.http_version != "1.0" or self.keep_alive is not None:
-            self._frame()
-        head = f"{self._preamble()}{head_lines(self.headers)}\r\n"
-        data = head.encode("iso-8859-1") + data
+    def _send_whole(self, headers: list[tuple[str, str]], data: bytes) -> None:
+        """Send a whole response in one write."""
+        if self.keep_alive is not None and self.origin_server:
+            if not self.keep_alive:
+                headers.append(("Connection", "close"))
+            elif self._protocol != "HTTP/1.1":
+                headers.append(("Connection", "keep-alive"))
+        head = f"{self._preamble()}{head_lines(headers)}\r\n"
+        if (
+            self._protocol in _MODERN
+            or not self.origin_server
+            or self.client_is_modern()
+        ):
+            data = head.encode("iso-8859-1") + data
         self.headers_sent = True
         try:
             self._write(data)
@@ -85,7 +92,6 @@ class SimpleHandler(BaseHandler):
         except DISCONNECTS as exc:
             self._gone = exc
             raise
-        self._forget()
 
     def get_stdin(self) -> Any:
         """Give the hook's stream, else `stdin`."""
