@@ -203,12 +203,8 @@ def _outlive_answer(handler: Any) -> None:
 
 def _is_whole(handler: Any) -> bool:
     """Say whether all of a response of known length is out."""
-    headers = handler.headers
-    return (
-        handler.headers_sent
-        and headers is not None
-        and headers.get("Content-Length") == str(handler.bytes_sent)
-    )
+    length = handler._length  # noqa: SLF001 - headers may be a copy of what went out
+    return bool(handler.headers_sent and length == handler.bytes_sent)
 
 
 def refuse(streams: Streams, reason: str) -> int:

@@ -146,6 +146,7 @@ class BaseHandler(Response):
             self._ask_hooks(plan.response_starting, headers)
         if not self._marks & HAS_LENGTH:
             headers.append(("Content-Length", str(size)))
+            self._length = size
         elif self._length != size:
             data = self._framed(data)
         if plan.request_finished is not None:

@@ -16,22 +16,20 @@ class FastCGIHandler(BaseCGIHandler):
 
     os_environ: dict[str, str] = {}  # noqa: RUF012 - read only, as in wsgiref
 
-    def _answer(self, data: bytes) -> None:
+    def _send_whole(self, headers: list[tuple[str, str]], data: bytes) -> None:
         write_last = getattr(self.stdout, "write_last", None)
         if write_last is None:
-            super()._answer(data)
+            super()._send_whole(headers, data)
             return
-        data = self._settle(data)
         if self.bytes_sent < (self._length or 0):  # it will not be whole
             write_last = self.stdout.write
-        head = f"{self._preamble()}{head_lines(self.headers)}\r\n"
+        head = f"{self._preamble()}{head_lines(headers)}\r\n".encode("iso-8859-1")
         self.headers_sent = True
         try:
-            write_last(head.encode("iso-8859-1") + data)
+            write_last(head + data)
         except DISCONNECTS as exc:
             self._gone = exc
             raise
-        self._forget()
 
 
 class SCGIHandler(BaseCGIHandler):
