@@ -78,6 +78,12 @@ class Response:
             view = view[os.write(self._descriptor, view) :]
             self.begun = True
 
+    def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
+        """Send some of a file; an OSError says that the client is gone."""
+        from handlerkit.gateways.sending import send_some  # few requests need it
+
+        return send_some(self._descriptor, descriptor, start, count)
+
     def flush(self) -> None:
         """Do nothing: nothing is buffered."""
 

@@ -13,6 +13,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected
+from handlerkit.gateways.sending import send_some
 
 if TYPE_CHECKING:
     from typing import Any
@@ -82,6 +83,28 @@ class Channel:
                 raise ClientDisconnected(
                     f"the client took nothing for {patience:g} seconds"
                 )
+
+    def send_file(
+        self, descriptor: int, start: int, count: int, patience: float
+    ) -> int | None:
+        """Send some of a file's bytes; see `handlerkit.gateways.sending`.
+
+        Raises:
+            ClientDisconnected: the connection broke, or the client took nothing
+                for ``patience`` seconds.
+            OSError: the file cannot be read.
+        """
+        self.socket.settimeout(0)  # sendfile has no flag for one call
+        while True:
+            try:
+                return send_some(self.socket.fileno(), descriptor, start, count)
+            except BlockingIOError:
+                if not self._wait(selectors.EVENT_WRITE, patience):
+                    raise ClientDisconnected(
+                        f"the client took nothing for {patience:g} seconds"
+                    ) from None
+            except (ConnectionError, TimeoutError) as exc:
+                raise ClientDisconnected(f"the connection broke: {exc}") from exc
 
     def _send_some(self, view: bytes | memoryview) -> int:
         try:

@@ -51,6 +51,14 @@ class Output:
         self.begun = True
         self._connection.send(data, self._patience)
 
+    def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
+        """Send some of a file; see `handlerkit.gateways.sending`.
+
+        Raises:
+            ClientDisconnected: the client is gone, or takes nothing.
+        """
+        return self._connection.send_file(descriptor, start, count, self._patience)
+
     def flush(self) -> None:
         """Do nothing: nothing is buffered."""
 

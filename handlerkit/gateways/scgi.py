@@ -169,6 +169,15 @@ class SCGIConversation(Conversation):
         self._begun = True
         self.send(data, self.server.settings.write_timeout)
 
+    def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
+        """Send some of a file; see `handlerkit.gateways.sending`.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+        """
+        patience = self.server.settings.write_timeout
+        return self.send_file(descriptor, start, count, patience)
+
     def flush(self) -> None:
         """Do nothing: nothing is buffered."""
 

@@ -265,8 +265,8 @@ class BaseHandler(Response):
             self._sending_file = False
         if sent and not self.headers_sent:
             raise PluginError("sendfile answered True, but has sent no headers")
-        if sent and not self.bytes_sent and self._length is not None:
-            self.bytes_sent = self._length
+        if sent and not self.bytes_sent and self.ended is None:
+            self.bytes_sent = self._length or 0
         return sent
 
     def sendfile(self) -> bool:

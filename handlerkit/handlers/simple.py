@@ -93,6 +93,22 @@ class SimpleHandler(BaseHandler):
             self._gone = exc
             raise
 
+    def sendfile(self) -> bool:
+        """Let a hook send the file, else a ``stdout`` that has ``sendfile`` itself.
+
+        Its arguments are a descriptor, where to start, and how many bytes; it gives
+        how many it sent, None where it cannot. True if all was sent.
+        """
+        if super().sendfile():
+            return True
+        send = getattr(self.stdout, "sendfile", None)
+        # What overrides a step wants to see the bytes.
+        if send is None or not self._straight or self.headers_sent:
+            return False
+        from handlerkit.handlers.files import send_file  # few exchanges need it
+
+        return send_file(self, send)
+
     def get_stdin(self) -> Any:
         """Give the hook's stream, else `stdin`."""
         answer = self.plan.get_stdin
