@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ def machine() -> str:
     return f"{model}, {platform.system()}, Python {platform.python_version()}"
 
 
+def load() -> str:
+    """Give the load average of the last 1, 5 and 15 minutes."""
+    return ", ".join(f"{each:.1f}" for each in os.getloadavg())
+
+
 def write(path: Path, figures: Sequence[Figure], notes: str) -> None:
     """Write the results."""
     rows = "\n".join(figure.row() for figure in figures)
@@ -70,6 +76,7 @@ def write(path: Path, figures: Sequence[Figure], notes: str) -> None:
         f"""# Results
 
 Measured on {datetime.now(tz=UTC).date().isoformat()}: {machine()}.
+Load average when it was done: {load()}; what it does not owe to us counts, too.
 Median of paired runs; the ratio is taken pair by pair, its spread is min to max.
 All rules and limits are active. Made by `make bench`.
 

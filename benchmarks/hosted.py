@@ -50,13 +50,14 @@ def granian(target: str, *options: str) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            _wait(port, process)
+            wait_for(port, process)
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.terminate()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
     deadline = monotonic() + 20
     while monotonic() < deadline and process.poll() is None:
         try:
@@ -64,12 +65,18 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
                 return
         except OSError:
             continue
-    raise RuntimeError("granian did not start")
+    raise RuntimeError("the server did not start")
 
 
-def wrk(url: str) -> float:
+def need_wrk() -> None:
+    """Say what is missing."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("this benchmark needs wrk (Debian: apt-get install wrk)")
+
+
+def wrk(url: str, seconds: int = SECONDS) -> float:
     """Give requests per second, 16 connections."""
-    command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", url]
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(said)
@@ -81,8 +88,7 @@ def wrk(url: str) -> float:
 
 def figures(rounds: int = 5) -> list[Figure]:
     """Measure three plugins hosted against none of us."""
-    if shutil.which("wrk") is None:
-        raise SystemExit("benchmarks/hosted.py needs wrk (Debian: apt-get install wrk)")
+    need_wrk()
     found = []
     for threads, options, must, goal in (
         ("one thread", ("--blocking-threads", "1"), "≥ 0.75", "≥ 0.85"),

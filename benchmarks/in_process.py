@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from time import perf_counter
 from typing import TYPE_CHECKING
 from wsgiref.handlers import SimpleHandler as StandardHandler
@@ -32,6 +33,12 @@ ENVIRON = {
 }
 PROCESS = {f"VARIABLE_{number}": "value" for number in range(30)}
 CALLS = 2000
+PIECES = [b"x" * 8192] * 128
+THREE: dict[str, Any] = {
+    "request-id": {},
+    "environ": {"set": {"benchmark": "yes"}},
+    "text-log": {},
+}
 
 
 class Out:
@@ -50,15 +57,23 @@ def application(environ: Any, start_response: Any) -> list[bytes]:
     return [b"hello, world"]
 
 
-def timer(make: Callable[..., Any]) -> Callable[[], float]:
+def streaming(environ: Any, start_response: Any) -> Any:
+    """Answer in many blocks."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return iter(PIECES)
+
+
+def timer(
+    make: Callable[..., Any], app: Any = application, calls: int = CALLS
+) -> Callable[[], float]:
     """Time one exchange of a handler, in microseconds."""
     stdin, stdout, stderr = io.BytesIO(), Out(), io.StringIO()
 
     def run() -> float:
         start = perf_counter()
-        for _ in range(CALLS):
-            make(stdin, stdout, stderr, ENVIRON).run(application)
-        return (perf_counter() - start) / CALLS * 1e6
+        for _ in range(calls):
+            make(stdin, stdout, stderr, ENVIRON).run(app)
+        return (perf_counter() - start) / calls * 1e6
 
     return run
 
@@ -67,25 +82,33 @@ def figures(rounds: int = 41) -> list[Figure]:
     """Measure bare, and with three plugins on four hooks."""
     standard = type("Standard", (StandardHandler,), {"os_environ": PROCESS})
     bare = type("Bare", (handlerkit.SimpleHandler,), {"os_environ": PROCESS})
-    kit = handlerkit.load(
-        {
-            "plugins": {
-                "request-id": {},
-                "environ": {"set": {"benchmark": "yes"}},
-                "text-log": {},
-            }
-        },
-        app=application,
-    )
-    kit.handler_class.os_environ = PROCESS
+    ten = {
+        f"environ-{each}": {"use": "environ", "set": {f"benchmark_{each}": "yes"}}
+        for each in range(7)
+    }
+    log = {"access-log": {"path": os.devnull}}
     found = []
     for what, make, must, goal in (
         ("`SimpleHandler.run`, no plugin", bare, "≤ 0.6", "≤ 0.45"),
-        ("the same, three plugins on four hooks", kit.handler, "-", "≤ 0.8"),
+        ("the same, one plugin: request-id", configured({"request-id": {}}), "-", "-"),
+        ("the same, three plugins on four hooks", configured(THREE), "-", "≤ 0.8"),
+        ("the same, ten plugins", configured(THREE | ten), "-", "-"),
+        ("the same, three plugins and access-log", configured(THREE | log), "-", "-"),
     ):
         ours, peer, ratios = paired(timer(make), timer(standard), rounds)
         found.append(Figure(what, "µs", ours, peer, ratios, must, goal))
+    pieces = [timer(make, streaming, 20) for make in (bare, standard)]
+    what = "1 MiB in pieces of 8 KiB, without Content-Length"
+    found.append(Figure(what, "µs", *paired(*pieces, rounds), "-", "-"))
     return found
+
+
+def configured(plugins: dict[str, Any]) -> Callable[..., Any]:
+    """Make what makes handlers with plugins, over the same process environment."""
+    kit = handlerkit.load({"plugins": plugins}, app=application)
+    kit.handler_class.os_environ = PROCESS
+    kit.start()
+    return kit.handler
 
 
 if __name__ == "__main__":

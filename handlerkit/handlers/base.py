@@ -20,7 +20,7 @@ from handlerkit.plan import BARE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
     from wsgiref.types import WSGIApplication
 
@@ -245,11 +245,18 @@ class BaseHandler(Response):
 
     def _iterate(self) -> None:
         self._check_result()
-        for data in self.result:
+        pieces = iter(self.result)
+        straight = self._straight
+        for data in pieces:
             if data or type(data) is not bytes:
                 self.write(data)
-                if self._full:
+                if self._full or (straight and self._send_rest(pieces)):
                     break
+                straight = False
+
+    def _send_rest(self, pieces: Iterator[bytes]) -> bool:  # noqa: ARG002 - likewise
+        """Send what follows the first piece of a body; False to have it written."""
+        return False
 
     def _sent_as_file(self) -> bool:
         """Offer a file to `sendfile`, where there is a body to send."""

@@ -10,6 +10,7 @@ _MODERN = ("HTTP/1.1", "HTTP/1.0", "HTTP/2.0")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 
@@ -78,12 +79,12 @@ class SimpleHandler(BaseHandler):
                 headers.append(("Connection", "close"))
             elif self._protocol != "HTTP/1.1":
                 headers.append(("Connection", "keep-alive"))
-        head = f"{self._preamble()}{head_lines(headers)}\r\n"
         if (
             self._protocol in _MODERN
             or not self.origin_server
             or self.client_is_modern()
         ):
+            head = f"{self._preamble()}{head_lines(headers)}\r\n"
             data = head.encode("iso-8859-1") + data
         self.headers_sent = True
         try:
@@ -92,6 +93,27 @@ class SimpleHandler(BaseHandler):
         except DISCONNECTS as exc:
             self._gone = exc
             raise
+
+    def _send_rest(self, pieces: Iterator[bytes]) -> bool:
+        """Send pieces as `write` does, without its calls; unless they are framed."""
+        if self._bodiless or self._chunked or self._length is not None:
+            return False
+        write, flush = self.stdout.write, self.stdout.flush
+        for data in pieces:
+            if type(data) is not bytes:
+                self.write(data)  # says what is wrong
+            if not data:
+                continue
+            self.bytes_sent += len(data)
+            try:
+                written = write(data)
+                if written is not None and written != len(data):
+                    self._write_on(data[written:])
+                flush()
+            except DISCONNECTS as exc:
+                self._gone = exc
+                raise
+        return True
 
     def sendfile(self) -> bool:
         """Let a hook send the file, else a ``stdout`` that has ``sendfile`` itself.
@@ -136,20 +158,24 @@ class SimpleHandler(BaseHandler):
 
     def _write(self, data: bytes) -> None:
         written = self.stdout.write(data)
-        if written is None or written == len(data):
-            return
+        if written is not None and written != len(data):
+            self._write_on(data[written:])
+
+    def _write_on(self, data: bytes) -> None:
+        """Write the rest of what a stream has written a part of."""
         # A stream that writes in parts is rare: warnings costs its import then.
         from warnings import warn
 
         warn(
             "SimpleHandler.stdout.write() should not do partial writes",
             DeprecationWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-        while data := data[written:]:
+        while data:
             written = self.stdout.write(data)
             if written is None:
                 break
+            data = data[written:]
 
     def _flush(self) -> None:
         self.stdout.flush()

@@ -73,7 +73,7 @@ def send(open_file, length=None, kind=SimpleHandler, patience=20.0):
 
     reader = threading.Thread(target=read)
     reader.start()
-    stdout = Output(Channel(here), patience)
+    stdout = Output(Channel(here, local=True), patience)
     handler = kind(None, stdout, io.StringIO(), ENVIRON)
     handler.http_version = "1.1"
     outcomes = []
@@ -161,7 +161,7 @@ def test_an_override_sees_every_byte(path, calls):
 @pytest.mark.skipif(NO_SENDFILE, reason="this platform has no os.sendfile")
 def test_a_client_that_takes_nothing_is_given_up(path):
     here, there = socket.socketpair()
-    channel = Channel(here)
+    channel = Channel(here, local=True)
     with here, there, path.open("rb") as file:
         taken = 0
         with pytest.raises(ClientDisconnected, match="took nothing"):  # noqa: PT012
@@ -175,4 +175,4 @@ def test_a_client_that_left_is_a_disconnect(path):
     here, there = socket.socketpair()
     there.close()
     with here, path.open("rb") as file, pytest.raises(ClientDisconnected):
-        Channel(here).send_file(file.fileno(), 0, SIZE, 5)
+        Channel(here, local=True).send_file(file.fileno(), 0, SIZE, 5)
