@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pydantic import BaseModel
 
+from handlerkit.config import hints
 from handlerkit.config.codes import CODES
 from handlerkit.config.grammar import closest
 from handlerkit.config.model import Config, HookSettings, PluginEntry
@@ -66,7 +67,6 @@ _LIMITS = {
 # What pydantic adds to the location where a key is at fault.
 _KEY = "[key]"
 _SHOWN = 60
-_FROM_OUTSIDE = 'a value from outside is { env = "NAME" } or { file = "path" }'
 # So many characters of a secret in a row, in a message, give it away.
 _LEAK = 4
 
@@ -152,16 +152,17 @@ def _fault(
     if words == "must be a table":
         subject = f"[{dotted(first.path)}]"
     secret = _within(first.path, resolver.values)
+    hidden = any(True for _ in _secrets(first.value, first.path, resolver))
     if not words.startswith("must "):
         text = words if first.path == start else f"{subject}: {words}"
     elif secret:
         what = "default" if secret in resolver.defaulted else "value"
         text = f"{subject} {words}, got the {what} of {resolver.references[secret]}"
-    elif next(_secrets(first.value, first.path, resolver), None) is not None:
+    elif hidden:
         text = f"{subject} {words}"
     else:
         text = f"{subject} {words}, got {show_value(first.value)}"
-    hint = "" if secret else _hint(first)
+    hint = "" if secret or hidden else _hint(first)
     on = "key" if first.on_key else "value"
     return Fault(first.code, text, path=first.path, hint=hint, on=on)
 
@@ -234,13 +235,11 @@ def _expected_type(kind: str) -> str:
 
 def _hint(complaint: _Complaint) -> str:
     expected = _expected_type(complaint.kind)
-    if isinstance(complaint.value, Mapping) and expected not in ("", "a table"):
-        return "" if expected == "an array" else _FROM_OUTSIDE
-    if expected == "a table" and _are_tables(complaint.value):
-        return f"write [{dotted(complaint.path)}], in single brackets"
-    if complaint.kind in ("literal_error", "enum") and isinstance(complaint.value, str):
+    if expected:
+        return hints.of_type(expected, complaint.value, complaint.path)
+    if complaint.kind in ("literal_error", "enum"):
         choices = str(complaint.context["expected"]).split("'")[1::2]
-        return closest(complaint.value, choices)
+        return hints.of_choice(complaint.value, choices)
     return str(complaint.context.get("hint", ""))
 
 
@@ -254,7 +253,9 @@ def unknown_key(
     if not table:
         return _unknown_table(str(key), names, value)
     place = f"[{dotted(table)}]"
-    hint = closest(str(key), names)
+    if len(table) == 2 and table[0] == "plugins":  # noqa: PLR2004 - the plugin's table
+        names += [name for name, _ in fields(PluginEntry) if name not in names]
+    hint = hints.of_key(table, str(key), names)
     homes = _homes(str(key))
     # A plugin may have meant anything by a name that handlerkit has, too.
     if homes and not (hint and table[0] == "plugins"):
@@ -283,6 +284,8 @@ def _unknown_table(key: str, names: Iterable[str], value: object) -> Fault:
         hint = _closest_key(key)
         return Fault("HK201", text, path=(key,), hint=hint, on="key")
     hint = f"did you mean [hooks.{key}]?" if key in HOOKS else ""
+    if key == "tool":
+        hint = "[tool.handlerkit] is for pyproject.toml, a file of its own has [app]"
     hint = hint or closest(key, names).replace('"', "[", 1).replace('"', "]", 1)
     name = dotted((key,))
     hint = hint or f"a plugin has [plugins.{name}]"
@@ -347,14 +350,6 @@ def show_value(value: object) -> str:
         return "true" if value else "false"
     text = string_text(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _are_tables(value: object) -> bool:
-    return (
-        bool(value)
-        and isinstance(value, list)
-        and all(isinstance(each, Mapping) for each in value)
-    )
 
 
 def _show_array(items: Sequence[object]) -> str:

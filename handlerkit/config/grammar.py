@@ -71,7 +71,9 @@ def _check_reference(text: str, form: str) -> None:
     module, colon, attribute = text.partition(":")
     names = [*module.split("."), *attribute.split(".")]
     if not colon or not all(name.isidentifier() for name in names):
-        raise mistake("HK204", f"must be {form}")
+        dotted, dot, last = text.rpartition(".")
+        meant = f'did you mean "{dotted}:{last}"?' if dot and not colon else ""
+        raise mistake("HK204", f"must be {form}", meant)
 
 
 def check_class(text: str) -> str:
@@ -82,7 +84,7 @@ def check_class(text: str) -> str:
         raise mistake(
             "HK404",
             'must be "auto", a class of handlerkit, or package.module:Class',
-            closest(text, ("auto", *CLASSES)),
+            closest(text.rpartition(".")[2], ("auto", *CLASSES)),
         )
     return text
 
@@ -104,10 +106,19 @@ def check_bind(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not _is_host(host) or not (port.isascii() and port.isdigit()):
         form = '"host:port", "unix:/path", "fd:3" or "systemd"'
-        raise mistake("HK204", f"must be {form}")
+        raise mistake("HK204", f"must be {form}", _whole_address(host, port))
     if int(port) not in _PORTS:
         raise mistake("HK204", "must have a port from 0 to 65535")
     return text
+
+
+def _whole_address(host: str, port: str) -> str:
+    """Say what an address was meant to be that lacks a half."""
+    if not host and port.isdigit():
+        return f'every address of this machine is "0.0.0.0:{port}"'
+    if not host and _is_host(port):
+        return f'with a port, as "{port}:8000"'
+    return ""
 
 
 def _is_host(host: str) -> bool:

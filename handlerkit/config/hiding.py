@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from handlerkit.config.sources import TomlPath
 
 # Tables whose keys are handlerkit's own, none of them a secret.
-_OURS = ("app", "handler", "hooks", "proxies", "redact")
+_OURS = ("app", "freeze", "handler", "hooks", "proxies", "redact")
 _EMBEDDED = ("tool", "handlerkit")
 # What a name like a secret's may stand for besides the secret itself.
 _NO_SECRETS = (

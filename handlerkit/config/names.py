@@ -25,7 +25,7 @@ def check_names(raw: Mapping[str, Any]) -> list[Fault]:
     known = {*UNASKED, *(plugins if isinstance(plugins, Mapping) else ())}
     faults: list[Fault] = []
     for hook, table in hooks.items() if isinstance(hooks, Mapping) else ():
-        if hook not in HOOKS:
+        if hook not in HOOKS and isinstance(table, Mapping):
             text = f'unknown hook "{hook}"'
             hint = closest(str(hook), HOOKS)
             path = ("hooks", hook)

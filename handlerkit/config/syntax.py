@@ -19,6 +19,7 @@ _TWICE = (
     *("Cannot declare", "Cannot overwrite", "Cannot redefine", "Cannot mutate"),
     "Duplicate inline table key",
 )
+_BROKEN_STRING = ("Illegal character '\\n'", "Found invalid character", 'Expected "\'"')
 _KINDS = {"[": "the array", "{": "the table", '"': "the string", "'": "the string"}
 # A header, or a key, that an array is not closed before.
 _NEXT = re.compile(r"""\s*(?:\[+[\w.\-"' ]+\]+\s*(?:#.*)?$|[\w.\-"']+\s*=)""")
@@ -28,6 +29,13 @@ _WORD = re.compile(r"[^\s,\]}#=]+")
 _BOOLEANS = {"true": "true", "yes": "true", "on": "true"} | dict.fromkeys(
     ("false", "no", "off"), "false"
 )
+_LINE = 'a line is key = "value" or [table]'
+_HINTS = {
+    "Unescaped": "in '…' a backslash is a backslash",
+    "Invalid statement": _LINE,
+}
+# Of word processors, and of Markdown.
+_QUOTES = ("\u201c", "\u201d", "\u201e", "\xab", "\xbb", "\u2018", "\u2019", "`")
 _NOTHING = ("none", "null", "nil", "undefined")
 
 
@@ -55,30 +63,59 @@ def not_toml(error: tomli.TOMLDecodeError, text: str, file: str) -> Fault:
     source = Source(text, set(), valid=False)
     if error.msg.startswith(_TWICE):
         return _twice(source, error, file)
-    at, said = error.pos, error.msg
-    if said.startswith("Illegal character '\\n'"):
-        at, said = _opening(text[:at]), "the string does not end in its line"
-    elif said.startswith("Unescaped"):
-        at = text.rfind("\\", 0, at)
-    elif said.startswith("Expected newline") and text[at - 1 : at].isdigit():
-        at = max(map(text[:at].rfind, " \t=[,")) + 1
-    elif said.startswith(_UNENDED):
-        at = _opening(text[:at])
-        said = f"{_KINDS.get(text[at : at + 1], 'what is opened here')} is not closed"
-    elif said == "Invalid value" and _starts_anew(text, at):
-        at, said = _opening(_lines_before(text, at)), "the array is not closed"
-    elif at >= len(text) or text[at] == "\n":  # shown after what is there
-        at = len(text[:at].rstrip())
+    at, said = _place(error, text)
     word = _WORD.match(text, at)
     end = word.end() if word else at + 1
     return Fault(
         "HK104",
-        f"not TOML: {said[:1].lower()}{said[1:]}".replace("'", '"'),
+        f"not TOML: {_said(said)}",
         file=file,
         hint=_hint(said, text, at, word[0] if word else ""),
         source=source,
         span=(at, end),
     )
+
+
+def _place(error: tomli.TOMLDecodeError, text: str) -> tuple[int, str]:
+    """Give where to show what tomli says, and what to say in its place."""
+    at, said = error.pos, error.msg
+    if said.startswith(_BROKEN_STRING):
+        return _opening(text[:at]), "the string does not end in its line"
+    if said.startswith("Unescaped"):
+        at = text.rfind("\\", 0, at)
+    elif said.startswith("Expected newline") and text[at - 1 : at].isdigit():
+        at = max(map(text[:at].rfind, " \t=[,")) + 1
+    elif said.startswith((*_UNENDED, "Invalid value")):
+        return _place_of_unended(text, at, said)
+    elif at >= len(text) or text[at] == "\n":  # shown after what is there
+        at = len(text[:at].rstrip())
+    return at, said
+
+
+def _place_of_unended(text: str, at: int, said: str) -> tuple[int, str]:
+    """Tell what is not closed from what is not right in it."""
+    if said == "Unclosed array" and not _starts_line(text, at):
+        said = "a comma is missing, or a bracket"
+    elif said.startswith(_UNENDED):
+        at = _opening(text[:at])
+        said = f"{_KINDS.get(text[at : at + 1], 'what is opened here')} is not closed"
+    elif _starts_anew(text, at):
+        at, said = _opening(_lines_before(text, at)), "the array is not closed"
+    if at >= len(text) or text[at] == "\n":
+        at = len(text[:at].rstrip())
+    return at, said
+
+
+def _said(message: str) -> str:
+    if message.startswith("Expected newline"):
+        return "the line should end here"
+    if message == "Invalid statement":
+        return "this is no key, and no table"
+    return f"{message[:1].lower()}{message[1:]}".replace("'", '"')
+
+
+def _starts_line(text: str, at: int) -> bool:
+    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
 
 
 def _starts_anew(text: str, at: int) -> bool:
@@ -96,6 +133,7 @@ def _twice(source: Source, error: tomli.TOMLDecodeError, file: str) -> Fault:
     """Show both places of what is there twice."""
     path, (start, end) = last_statement(source.text[: error.pos])
     before = locate(source.text[:start])
+    source.places.update(before)  # where it is first
     while path and path not in before:
         path = path[:-1]
     is_table = source.text[start] == "["
@@ -133,17 +171,22 @@ def _hint(message: str, text: str, at: int, word: str) -> str:
     """Say what may be meant, where that is likely."""
     if message == "Invalid value":
         return _hint_of_value(word)
-    if message.startswith("Unescaped"):
-        return "in '…' a backslash is a backslash"
     if message.startswith("Expected '='"):
-        return (
-            "write = for the colon"
-            if text[at : at + 1] == ":"
-            else 'write: key = "value"'
-        )
-    if message.startswith("Expected newline") and word[:1].isdigit():
-        return "strings are in quotes"
-    return ""
+        return "write = for the colon" if text[at : at + 1] == ":" else _LINE
+    if message.startswith("Expected newline"):
+        return _hint_of_rest(text[at - 1 : at], word)
+    return next(
+        (hint for start, hint in _HINTS.items() if message.startswith(start)), ""
+    )
+
+
+def _hint_of_rest(before: str, word: str) -> str:
+    """Say what is wrong with what stands where a line should end."""
+    if word[:1].isdigit():
+        return "no zeros in front" if word.isdigit() else "strings are in quotes"
+    if before == "]" and not word:
+        return "one bracket too many"
+    return "nothing stands after a value" if word.strip(";") == "" else ""
 
 
 def _hint_of_value(word: str) -> str:
@@ -152,4 +195,6 @@ def _hint_of_value(word: str) -> str:
         return f'write {_BOOLEANS[plain]}, or "{word}" for a string'
     if plain in _NOTHING:
         return f"there is no {word}, leave the key out"
+    if word.startswith(_QUOTES):
+        return 'quotes are straight: "…"'
     return "strings are in quotes" if word else "a value must follow"

@@ -126,12 +126,18 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
         ),
         (
             {"hooks": {"sendfile": 3}},
-            "hooks.sendfile: HK203 [hooks.sendfile] must be a table, got 3",
+            (
+                "hooks.sendfile: HK203 [hooks.sendfile] must be a table, got 3: "
+                "each has a table of its own, [hooks.NAME]"
+            ),
         ),
         ({"handler": 3}, "handler: HK203 [handler] must be a table, got 3"),
         (
             {"plugins": {"a": []}},
-            ("plugins.a: HK203 [plugins.a] must be a table, got an empty array"),
+            (
+                "plugins.a: HK203 [plugins.a] must be a table, got an empty array: "
+                "each has a table of its own, [plugins.NAME]"
+            ),
         ),
         (
             {"handler": {"traceback_limit": True}},
@@ -148,7 +154,7 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
             {"handler": {"traceback_limit": 1.0}},
             (
                 "handler.traceback_limit: HK203 traceback_limit must be an integer, "
-                "got 1.0"
+                "got 1.0: write 1"
             ),
         ),
         (
@@ -160,11 +166,17 @@ def test_an_unknown_key_is_at_fault_itself_and_a_bad_value_is_the_value():
         ),
         (
             {"handler": {"error_headers": "A"}},
-            'handler.error_headers: HK203 error_headers must be an array, got "A"',
+            (
+                "handler.error_headers: HK203 error_headers must be an array, "
+                'got "A": write ["A"]'
+            ),
         ),
         (
             {"handler": {"os_environ": ["LANG", 3]}},
-            "handler.os_environ.1: HK203 os_environ[1] must be a string, got 3",
+            (
+                "handler.os_environ.1: HK203 os_environ[1] must be a string, got 3: "
+                'write "3"'
+            ),
         ),
         (
             {"handler": {"os_environ": "inherited"}},
@@ -410,7 +422,7 @@ def test_a_number_as_a_string_is_no_number(told):
     _, faults = settings_of({"dsn": "a", "sub": {"level": "3"}}, Settings)
 
     assert told(faults) == [
-        'plugins.p.sub.level: HK203 level must be an integer, got "3"'
+        'plugins.p.sub.level: HK203 level must be an integer, got "3": write 3'
     ]
 
 
