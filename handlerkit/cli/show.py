@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.cli.commands import load_quietly
+from handlerkit.config.showing import effective, rows
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -32,11 +33,11 @@ def show(options: Namespace) -> int:
     if options.bind is not None:
         given["server", "bind"] = (config.address(options.bind), "--bind")
     if not options.json:
-        print(config.effective(kit.document, kit.config, models, given), end="")
+        print(effective(kit.document, kit.config, models, given), end="")
         return 0
-    rows = [
+    found = [
         {"path": list(row.path), "value": row.told, "source": row.source}
-        for row in config.rows(kit.document, kit.config, models, given)
+        for row in rows(kit.document, kit.config, models, given)
     ]
-    print(json.dumps(rows, indent=2, default=str))
+    print(json.dumps(found, indent=2, default=str))
     return 0

@@ -2,6 +2,8 @@
 
 `read` gives a `Document`, `validate` a `Config` or every mistake in it, `settings`
 what one plugin is given. Here alone are pydantic and tomli imported.
+`config.showing` and `config.schema` are for commands, and imported by name: a process
+that serves does without.
 """
 
 from handlerkit.config.addresses import address
@@ -11,9 +13,6 @@ from handlerkit.config.crosschecks import check_entry
 from handlerkit.config.lints import lint
 from handlerkit.config.model import AppSettings, Config, PluginEntry
 from handlerkit.config.reading import model_of, settings, settings_model, validate
-from handlerkit.config.schema import TITLE as SCHEMA_TITLE
-from handlerkit.config.schema import PluginTable, json_schema
-from handlerkit.config.showing import effective, rows
 from handlerkit.config.sources import Document, read, safe_mode
 from handlerkit.config.template import initial, template
 from handlerkit.config.writing import to_toml
@@ -21,24 +20,19 @@ from handlerkit.settings import Record
 
 __all__ = [
     "CODES",
-    "SCHEMA_TITLE",
     "AppSettings",
     "Config",
     "Document",
     "PluginEntry",
-    "PluginTable",
     "Record",
     "Written",
     "address",
     "check_entry",
-    "effective",
     "initial",
-    "json_schema",
     "lint",
     "model_of",
     "read",
     "restarts",
-    "rows",
     "safe_mode",
     "settings",
     "settings_model",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlerkit import config
 from handlerkit.builtin import BUILTINS
+from handlerkit.config.schema import TITLE, PluginTable, json_schema
 from handlerkit.errors import Fault, PluginError
 from handlerkit.hooks import loading
 
@@ -26,7 +27,7 @@ def schema(*, core: bool = False) -> tuple[dict[str, Any], list[str]]:
     With ``core``, of the built-in plugins only: tables of other names may hold
     anything.
     """
-    tables: dict[str, config.PluginTable | None] = {}
+    tables: dict[str, PluginTable | None] = {}
     warnings: list[str] = []
     for name in BUILTINS if core else {*BUILTINS, *loading.installed()}:
         try:
@@ -34,10 +35,10 @@ def schema(*, core: bool = False) -> tuple[dict[str, Any], list[str]]:
         except (PluginError, ValueError) as exc:
             tables[name] = None
             warnings.append(f"[plugins.{name}] may hold anything: {exc}")
-    return config.json_schema(tables, lenient=core), sorted(warnings)
+    return json_schema(tables, lenient=core), sorted(warnings)
 
 
-def _table(name: str) -> config.PluginTable:
+def _table(name: str) -> PluginTable:
     """Describe one plugin.
 
     Raises:
@@ -48,7 +49,7 @@ def _table(name: str) -> config.PluginTable:
     told = (inspect.getdoc(found.factory) or "").partition("\n\n")[0]
     reference = found.settings
     model = None if reference is None else config.model_of(reference)
-    return config.PluginTable(" ".join(told.split()), model)
+    return PluginTable(" ".join(told.split()), model)
 
 
 def check_named_schema(document: Document) -> list[Fault]:
@@ -63,7 +64,7 @@ def check_named_schema(document: Document) -> list[Fault]:
         found = json.loads((document.base / named[1]).read_text("utf-8"))
     except (OSError, ValueError):
         return []
-    ours = isinstance(found, dict) and found.get("title") == config.SCHEMA_TITLE
+    ours = isinstance(found, dict) and found.get("title") == TITLE
     if not ours or found in (schema()[0], schema(core=True)[0]):
         return []
     text = f"{named[1]} is not the schema of this version, with these plugins"

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, SecretStr
 from handlerkit import config
 from handlerkit.builtin import settings as builtin
 from handlerkit.config.explanations import explanations
+from handlerkit.config.schema import PluginTable, json_schema
 from handlerkit.kit.schemas import schema
 from tests.docs.page import blocks
 
@@ -34,9 +35,9 @@ SOMETIMES = {"HK204", "HK308", "HK309"}
 
 def bare(**plugins: type[BaseModel] | None) -> dict[str, Any]:
     """Give the schema where these are the plugins, by their models."""
-    return config.json_schema(
+    return json_schema(
         {
-            name.replace("_", "-"): config.PluginTable("Does something.", model)
+            name.replace("_", "-"): PluginTable("Does something.", model)
             for name, model in plugins.items()
         }
     )
@@ -291,7 +292,7 @@ def test_a_plugins_table_is_held_to_what_it_uses(text, fits):
 
 
 def test_a_lenient_schema_takes_plugins_that_it_does_not_know():
-    found = config.json_schema({"wide": config.PluginTable("", Wide)}, lenient=True)
+    found = json_schema({"wide": PluginTable("", Wide)}, lenient=True)
 
     assert not refused(found, "[plugins.own]\nx = 3")
     assert refused(found, "[plugins.own]\nenabled = 3")
@@ -299,7 +300,7 @@ def test_a_lenient_schema_takes_plugins_that_it_does_not_know():
 
 
 def test_of_a_plugin_that_nothing_is_known_of_anything_is_taken():
-    found = config.json_schema({"gone": None})
+    found = json_schema({"gone": None})
 
     assert not refused(found, "[plugins.gone]\nx = 3")
 
@@ -317,10 +318,10 @@ def test_models_of_one_name_do_not_meet():
 
         inner: Inner
 
-    found = config.json_schema(
+    found = json_schema(
         {
-            "a/~b %": config.PluginTable("", A),
-            "a": config.PluginTable("", B),
+            "a/~b %": PluginTable("", A),
+            "a": PluginTable("", B),
         }
     )
 

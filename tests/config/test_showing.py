@@ -25,6 +25,7 @@ from pydantic import (
 
 from handlerkit import config
 from handlerkit.builtin import settings as builtin
+from handlerkit.config.showing import effective, rows
 
 TEXT = """\
 [app]
@@ -89,7 +90,7 @@ def shown(tmp_path):
         document, found = read(tmp_path / "a.toml", text, ENVIRON)
         models = {} if model is None else {"sentry": model}
         held = models_of(document, models)
-        return config.effective(document, found, held, **options)
+        return effective(document, found, held, **options)
 
     return show
 
@@ -147,14 +148,14 @@ def test_in_pyproject_the_lines_are_those_of_the_whole_file(tmp_path):
     text = '[project]\nname = "a"\n\n[tool.handlerkit.app]\ntarget = "a:b"\n'
     document, found = read(tmp_path / "pyproject.toml", text, {})
 
-    assert "pyproject.toml:5" in config.effective(document, found)
+    assert "pyproject.toml:5" in effective(document, found)
 
 
 def test_without_a_file_there_is_no_line():
     document = config.read({"app": {"target": "a:b"}})
     found, _ = config.validate(document)
 
-    lines = config.effective(document, found).splitlines()
+    lines = effective(document, found).splitlines()
 
     assert 'target = "a:b"  # given' in lines
 
@@ -259,7 +260,7 @@ def planted(tmp_path):
 
 
 def test_no_secret_is_shown_wherever_it_is(planted):
-    text = config.effective(*planted)
+    text = effective(*planted)
 
     assert "planted" not in text
     assert "q7" not in text  # too short to be looked for
@@ -272,22 +273,22 @@ def test_no_secret_is_shown_wherever_it_is(planted):
 
 
 def test_no_secret_is_told_to_machines(planted):
-    rows = [row.told for row in config.rows(*planted)]
+    told = [row.told for row in rows(*planted)]
 
-    assert "planted" not in json.dumps(rows, default=str)
-    assert "planted" not in repr([row.value for row in config.rows(*planted)])
-    assert "***" in rows
+    assert "planted" not in json.dumps(told, default=str)
+    assert "planted" not in repr([row.value for row in rows(*planted)])
+    assert "***" in told
 
 
 def test_what_is_no_secret_is_shown(planted):
-    table = tomli.loads(config.effective(*planted))
+    table = tomli.loads(effective(*planted))
 
     assert table["plugins"]["sentry"]["pairs"][1]["number"] == 4
     assert table["server"]["gunicorn"]["raw_env"] == ["A=1"]
 
 
 def test_a_plugin_that_is_not_loaded_hides_its_references(planted):
-    table = tomli.loads(config.effective(*planted))
+    table = tomli.loads(effective(*planted))
 
     assert table["plugins"]["off"]["dsn"] == {"env": "NONE", "default": "***"}
 
@@ -410,7 +411,7 @@ def test_what_is_shown_means_the_same_and_shows_the_same(tmp_path, table):
     models = {name: MODELS[name] for name in table["plugins"]}
     document, found = read(tmp_path / "a.toml", config.to_toml(table), environ)
     held = models_of(document, models)
-    text = config.effective(document, found, held)
+    text = effective(document, found, held)
 
     document, again = read(tmp_path / "b.toml", text, environ)
     held_again = models_of(document, models)
@@ -420,5 +421,5 @@ def test_what_is_shown_means_the_same_and_shows_the_same(tmp_path, table):
     if ":" in found.handler.class_:
         set_now = again.handler.model_fields_set - {"class_", "os_environ"}
         assert set_now == found.handler.model_fields_set - {"class_", "os_environ"}
-    shown = tomli.loads(config.effective(document, again, held_again))
+    shown = tomli.loads(effective(document, again, held_again))
     assert shown == tomli.loads(text)
