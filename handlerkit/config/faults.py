@@ -320,12 +320,16 @@ def _homes(key: str) -> str:
 
 def _model_at(model: Any, path: TomlPath) -> type[BaseModel] | None:
     """Give the model that types the table at ``path``, if one does."""
+    by_name = False
     for part in path:
-        if isinstance(part, int) or not _is_model(model):
+        if by_name or isinstance(part, int):  # a name of the user's, or an index
+            by_name = False
             continue
-        annotation = dict(fields(model)).get(part)
-        model = annotation.annotation if annotation else None
+        field = dict(fields(model)).get(part) if _is_model(model) else None
+        model = field.annotation if field else None
         if not _is_model(model):
+            origin = getattr(model, "__origin__", None)
+            by_name = isinstance(origin, type) and issubclass(origin, Mapping)
             arguments = getattr(model, "__args__", ())
             model = next(filter(_is_model, arguments), None)
     return model if _is_model(model) else None
