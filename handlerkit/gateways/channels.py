@@ -65,19 +65,19 @@ class Channel:
         except OSError as exc:
             raise ClientDisconnected(f"the connection broke: {exc}") from exc
 
-    def send(self, data: bytes, patience: float) -> None:
-        """Send all of it.
+    def send(self, data: bytes, patience: float, flags: int = 0) -> None:
+        """Send every byte, with the flags of the system's call.
 
         Raises:
             ClientDisconnected: the connection broke, or the client took nothing
                 for ``patience`` seconds.
         """
-        sent = self._send_some(data)
+        sent = self._send_some(data, flags)
         if sent == len(data):
             return
         view = memoryview(data)[sent:]
         while view:
-            sent = self._send_some(view)
+            sent = self._send_some(view, flags)
             view = view[sent:]
             if not sent and not self._wait(selectors.EVENT_WRITE, patience):
                 raise ClientDisconnected(
@@ -106,9 +106,9 @@ class Channel:
             except (ConnectionError, TimeoutError) as exc:
                 raise ClientDisconnected(f"the connection broke: {exc}") from exc
 
-    def _send_some(self, view: bytes | memoryview) -> int:
+    def _send_some(self, view: bytes | memoryview, flags: int) -> int:
         try:
-            return self.socket.send(view, _NOT_NOW)
+            return self.socket.send(view, _NOT_NOW | flags)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as exc:

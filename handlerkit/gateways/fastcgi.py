@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from math import inf
 from threading import Condition, Lock
 from time import monotonic
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.channels import BLOCK
 from handlerkit.gateways.connections import plain_address
+from handlerkit.gateways.conversation import Conversation
 from handlerkit.gateways.fastcgi_exchange import Answering, FastCGIExchange
-from handlerkit.gateways.server import Conversation
 from handlerkit.protocols.fastcgi import (
     Answer,
     Broken,
@@ -22,7 +24,6 @@ from handlerkit.protocols.fastcgi import (
 )
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Collection
     from typing import Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from handlerkit.protocols.fastcgi_request import Event
 
 _INVALID = b"\xff" * 8  # a record of no version of FastCGI
+_MORE = int(getattr(socket, "MSG_MORE", 0))  # a hint: content follows its header
 _LARGE = 4 * BLOCK  # what an application that waits for a body reads at once
 
 
@@ -183,7 +185,36 @@ class FastCGIConversation(Conversation):
             ClientDisconnected: the front is gone, or takes nothing.
         """
         with self._sending:
-            self.send(data, self.server.settings.write_timeout)
+            try:
+                self.send(data, self.server.settings.write_timeout)
+            except ClientDisconnected:
+                self._give_up()
+                raise
+
+    def send_span(self, header: bytes, descriptor: int, start: int, size: int) -> None:
+        """Send a record whose content is ``size`` bytes of a file.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+            OSError: the file cannot be read, or is shorter than it was.
+        """
+        patience = self.server.settings.write_timeout
+        with self._sending:
+            try:
+                self.send(header, patience, _MORE)
+                while size:
+                    sent = self.send_file(descriptor, start, size, patience)
+                    if sent is None:
+                        data = os.pread(descriptor, size, start)
+                        self.send(data, patience)
+                        sent = len(data)
+                    if not sent:
+                        raise OSError("the file is shorter than it was")
+                    start += sent
+                    size -= sent
+            except OSError:
+                self._give_up()
+                raise
 
     def take(self, request: Request, size: int) -> bytes:
         """Give some of a body, b"" at its end; wait for it.
@@ -254,7 +285,7 @@ class FastCGIConversation(Conversation):
         self._is_over = True
         self.send_records(_INVALID)
 
-    def give_up(self) -> None:
+    def _give_up(self) -> None:
         """Be over: a record could not be sent whole."""
         self._is_over = True
         self.cut()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.failures import refusal
 from handlerkit.handlers.input import NOTHING, Unbounded
-from handlerkit.protocols.fastcgi_records import end_stdout, response, stdout
+from handlerkit.protocols.fastcgi_records import (
+    MAX_CONTENT,
+    STDOUT,
+    end_stdout,
+    header,
+    response,
+    stdout,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -40,13 +49,12 @@ class FastCGIExchange:
     def run(self, seat: Seat) -> None:
         """Run the handler, or refuse the request, and end it."""
         try:
-            if self._error is not None:
-                self.write_last(refusal(self._error))
-            else:
+            if self._error is None:
                 self._serve(seat)
+            else:
+                self.write_last(refusal(self._error))
         except ClientDisconnected:
-            if not self._request.aborted:
-                self._conversation.give_up()
+            return
         finally:
             self._conversation.finish(self._request)
 
@@ -97,6 +105,22 @@ class FastCGIExchange:
         self._begun = True
         self._conversation.send_records(stdout(self._request.id, data))
 
+    def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
+        """Send some of a file; see `handlerkit.gateways.sending`.
+
+        Raises:
+            ClientDisconnected: the front is gone, takes nothing, or has aborted.
+            OSError: the file cannot be read, or is shorter than it was.
+        """
+        if not hasattr(os, "sendfile"):
+            return None
+        self._check()
+        self._begun = True
+        size = min(count, MAX_CONTENT)
+        span = header(STDOUT, self._request.id, size)
+        self._conversation.send_span(span, descriptor, start, size)
+        return size
+
     def write_last(self, data: bytes) -> None:
         """Send the last, or only, part of the response, and its end with it.
 
@@ -127,8 +151,7 @@ class Answering:
     def run(self, _: Seat) -> None:
         """Send it."""
         try:
-            self._conversation.send_records(self._data)
-        except ClientDisconnected:
-            self._conversation.give_up()
+            with suppress(ClientDisconnected):
+                self._conversation.send_records(self._data)
         finally:
             self._conversation.finish(None)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.channels import BLOCK
+from handlerkit.gateways.conversation import Conversation
 from handlerkit.gateways.failures import refusal
-from handlerkit.gateways.server import Conversation
 from handlerkit.handlers.input import NOTHING
 from handlerkit.protocols.scgi import Limits, RequestParser
 

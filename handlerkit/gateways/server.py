@@ -9,12 +9,17 @@ from __future__ import annotations
 import socket
 import sys
 from functools import partial
-from math import inf
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from handlerkit.gateways.channels import Channel
+from handlerkit.gateways.conversation import (
+    BUSY,
+    CLOSED,
+    IDLE,
+    READY,
+    Conversation,
+)
 from handlerkit.gateways.crew import Crew
 from handlerkit.gateways.failures import log_failure
 from handlerkit.gateways.listening import close_all
@@ -31,10 +36,6 @@ if TYPE_CHECKING:
 _RESPITE = 1.0  # seconds without accepting, after accepting failed
 _LAST_WORD = 1.0  # seconds for exchanges to notice that their connections were cut
 _AT_ONCE = 4  # connections accepted before one of them is served
-
-# Where a connection stands: it is polled, has something to read, is in the hands of a
-# thread, or is closed.
-IDLE, READY, BUSY, CLOSED = "idle", "ready", "busy", "closed"
 
 
 class Settings:
@@ -74,33 +75,6 @@ class Settings:
     def shortest(self) -> float:
         """The shortest time that a polled connection may have."""
         return min(self.header_timeout, self.keep_alive_timeout, self.farewell_timeout)
-
-
-class Conversation(Channel):
-    """A connection, and what is said on it; one thread at a time has it in hand.
-
-    ``deadline`` is when its peer must have said something, while it is polled.
-    """
-
-    __slots__ = ("deadline", "is_polled", "server", "stands")
-
-    def __init__(self, sock: socket.socket, peer: Any, server: Server) -> None:
-        super().__init__(sock, local=type(peer) is not tuple)
-        self.server = server
-        self.stands = READY
-        self.is_polled = False
-        self.deadline = inf
-
-    def read(self) -> Any:
-        """Read what has come; give a job for `run`, or None; never raises.
-
-        In the end it must `Server.rest` or `Server.close`, or give the job that will.
-        """
-        raise NotImplementedError
-
-    def late(self) -> None:
-        """Go on after the deadline has passed."""
-        self.server.close(self)
 
 
 class Server:

@@ -1,0 +1,45 @@
+"""A connection between a `Server` and its peer, whatever it is that they speak."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from handlerkit.gateways.channels import Channel
+
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+    from handlerkit.gateways.server import Server
+
+# Where a connection stands: it is polled, has something to read, is in the hands of a
+# thread, or is closed.
+IDLE, READY, BUSY, CLOSED = "idle", "ready", "busy", "closed"
+
+
+class Conversation(Channel):
+    """A connection, and what is said on it; one thread at a time has it in hand.
+
+    ``deadline`` is when its peer must have said something, while it is polled.
+    """
+
+    __slots__ = ("deadline", "is_polled", "server", "stands")
+
+    def __init__(self, sock: socket.socket, peer: Any, server: Server) -> None:
+        super().__init__(sock, local=type(peer) is not tuple)
+        self.server = server
+        self.stands = READY
+        self.is_polled = False
+        self.deadline = inf
+
+    def read(self) -> Any:
+        """Read what has come; give a job for `run`, or None; never raises.
+
+        In the end it must `Server.rest` or `Server.close`, or give the job that will.
+        """
+        raise NotImplementedError
+
+    def late(self) -> None:
+        """Go on after the deadline has passed."""
+        self.server.close(self)
