@@ -10,7 +10,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+import tomli
+
 from handlerkit.reports.redaction import Redactor
+from handlerkit.reports.rules import SHORTEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +94,18 @@ def _by_place(source: Source, first: int, last: int) -> Iterator[Span]:
         holds_more = source.text[place.value[0] : place.value[0] + 1] in ("[", "{")
         if not holds_more and (_is_concealed(source, path) or is_secret(path)):
             yield place.value
+
+
+def values_in(source: Source) -> set[str]:
+    """Give the strings of a text that are secrets, for what others say of them."""
+    found = set()
+    for path, place in source.places.items():
+        if place.value is None or not (_is_concealed(source, path) or is_secret(path)):
+            continue
+        raw = source.text[slice(*place.value)]
+        if raw[:1] in ("'", '"'):
+            found.add(str(tomli.loads(f"it = {raw}")["it"]))
+    return {value for value in found if len(value) >= SHORTEST}
 
 
 def _is_concealed(source: Source, path: TomlPath) -> bool:

@@ -79,9 +79,10 @@ class Document:
         came from outside is masked: the texts of exceptions are in there.
         ``severity`` is ``error`` or ``warning``.
         """
+        inline = self._inline() if faults and severity == "error" else set()
         for fault in faults:
-            fault.message = self.mask(fault.message)
-            fault.hint = self.mask(fault.hint)
+            fault.message = mask(self.mask(fault.message), inline)
+            fault.hint = mask(self.mask(fault.hint), inline)
             fault.severity = severity
             if not fault.file:
                 fault.file = self.file or "configuration"
@@ -96,6 +97,15 @@ class Document:
         """Keep the value at a path out of the lines that faults show."""
         if self.source is not None:
             self.source.concealed.add((*self.prefix, *path))
+
+    def _inline(self) -> set[str]:
+        """Give the secrets that stand in the file itself."""
+        if self.source is None:
+            return set()
+        # Only what has an error pays for it.
+        from handlerkit.config.hiding import values_in
+
+        return values_in(self.source)
 
     def mask(self, text: str) -> str:
         """Give a text with ``***`` for what came from outside the file."""

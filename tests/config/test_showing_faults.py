@@ -140,6 +140,26 @@ def test_a_secret_in_the_file_is_shown_nowhere(tmp_path, table):
     assert all("planted-secret" not in each.message for each in caught.value.faults)
 
 
+def test_what_a_plugin_raises_does_not_tell_its_secret(tmp_path):
+    (tmp_path / "mail.py").write_text(
+        PLUGIN.replace(
+            "    @hookimpl",
+            "    def __init__(self, settings):\n"
+            "        raise ValueError(f'refused: {settings.pin}')\n"
+            "    @hookimpl",
+        )
+    )
+    path = tmp_path / "handlerkit.toml"
+    path.write_text(
+        '[plugins.mail]\nuse = "./mail.py:Mail"\npin = "planted-secret"\nlevel = 1\n'
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        handlerkit.load(str(path), app=lambda *_: [])
+
+    assert "ValueError: refused: ***" in str(caught.value)
+
+
 def test_a_one_line_table_hides_only_the_secrets(tmp_path):
     (tmp_path / "mail.py").write_text(PLUGIN)
     path = tmp_path / "handlerkit.toml"
