@@ -114,7 +114,9 @@ def memory_figures(rounds: int = 3) -> list[Figure]:
         raise SystemExit("benchmarks: memory is read in /proc, which is Linux's")
     need_wrk()
     found = []
-    for name, started in _servers().items():
+    servers = _servers()
+    wsgiref = servers.pop("wsgiref.simple_server")
+    for name, started in servers.items():
 
         def loaded(started: Callable[[], object] = started) -> float:
             with ExitStack() as stack:
@@ -123,10 +125,9 @@ def memory_figures(rounds: int = 3) -> list[Figure]:
                     wrk(url, seconds=1)
                 return memory(pid)
 
-        peer_of = _servers()["wsgiref.simple_server"]
         ours, peer, ratios = paired(
             loaded,
-            lambda started=peer_of: loaded(started),
+            lambda started=wsgiref: loaded(started),
             rounds,  # type: ignore[misc]
         )
         what = f"memory of {name}, all its processes, against wsgiref.simple_server"
