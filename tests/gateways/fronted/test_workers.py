@@ -25,6 +25,7 @@ class = "{protocol}Handler"
 [server]
 workers = 2
 threads = 1
+graceful_timeout = 5  # a worker that boots misses SIGTERM, and gunicorn waits for it
 """
 
 
