@@ -128,6 +128,7 @@ class Server:
             self._poller.add(self._wake_end.fileno(), self._hear)
             for listener in self._listeners:
                 listener.socket.settimeout(0)
+                _let_small_pieces_go(listener.socket)
             if ready is not None:
                 ready()
             self._crew.run()
@@ -374,3 +375,9 @@ class Server:
         self._wake_end.close()
         self._waker.close()
         self.kits.close()
+
+
+def _let_small_pieces_go(listening: socket.socket) -> None:
+    """Have TCP not hold back small pieces; who is accepted inherits it."""
+    if listening.family in (socket.AF_INET, socket.AF_INET6):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
