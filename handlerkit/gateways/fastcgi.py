@@ -110,21 +110,28 @@ class FastCGIConversation(Conversation):
             self._lose()
             return None
         with self._lock:
-            job = self._heed(self._protocol.feed(data))
-            if self._arrival is not None:
-                self._arrival.notify_all()
-            self._is_paused = self._running > 0 and self._protocol.full
-            # Nothing more will come where the front has said all that it will.
-            waits = self._is_paused or self._is_over or not self._awaits_more()
+            events = self._protocol.feed(data)
+            job = self._heed(events)
+            first = events[0] if len(events) == 1 and self._running == 1 else None
+            if type(first) is Request and first.ended:
+                waits = not first.keep  # as nearly every time: see _settle
+            else:
+                waits = self._settle()
         if not waits:
             self._rest()
         elif self._is_over and not self._running:
             self.server.close(self)
         return job
 
-    def _awaits_more(self) -> bool:
+    def _settle(self) -> bool:
+        """Say, after what has come, whether nobody is to read more by now."""
+        if self._arrival is not None:
+            self._arrival.notify_all()
         requests = self._protocol.open
-        return not requests or any(each.keep or not each.ended for each in requests)
+        self._is_paused = bool(requests) and self._protocol.full
+        # Nothing more will come where the front has said all that it will.
+        said_all = requests and all(each.ended and not each.keep for each in requests)
+        return bool(self._is_paused or self._is_over or said_all)
 
     def _heed(self, events: list[Event]) -> Any:
         """Make exchanges of requests; give the first, and have the others run."""

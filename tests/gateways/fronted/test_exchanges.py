@@ -368,3 +368,21 @@ def test_a_body_without_a_length_ends_with_its_stream(serve):
     client.send(record(STDIN, 1, b"two") + record(STDIN, 1))
 
     assert client.answer().body == b"one two"
+
+
+def test_a_last_request_does_not_keep_others_from_their_bodies(serve):
+    begun = threading.Event()
+
+    def application(environ, start_response):
+        begun.set()
+        return echo(environ, start_response)
+
+    client = serve(application).client()
+    client.send(head(1, keep=True, CONTENT_LENGTH="6") + record(STDIN, 1, b"one"))
+    assert begun.wait(PATIENCE)
+    client.send(request(2))
+    assert client.answer(2).status == "200 OK"
+    client.send(record(STDIN, 1, b"two") + record(STDIN, 1))
+
+    assert client.answer(1).body == b"onetwo"
+    assert client.ended()
