@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlerkit.carets import headline
 from handlerkit.errors import Fault
-from handlerkit.kit.classes import overridden_hooks
+from handlerkit.kit.classes import overridden_hooks, protocol
 
 if TYPE_CHECKING:
     from handlerkit.kit.assembly import Kit
@@ -20,6 +20,7 @@ def describe(kit: Kit, address: str) -> list[str]:
     lines = [
         f"address   {address}",
         f"engine    {server.engine}, {processes}",
+        *_speaking(kit),
         f"handler   {kit.handler_class.__module__}.{kit.handler_class.__name__}",
         f"app       {target}",
     ]
@@ -28,6 +29,15 @@ def describe(kit: Kit, address: str) -> list[str]:
         lines.append("plugin    none: HANDLERKIT_SAFE is set")
     lines += [f"warning   {headline(fault)}" for fault in review(kit)]
     return lines
+
+
+def _speaking(kit: Kit) -> list[str]:
+    """Tell what is spoken, and by whom workers are run, where that is not HTTP."""
+    server, speaks = kit.config.server, protocol(kit.handler_class)
+    if server.engine != "builtin" or speaks == "HTTP":
+        return []
+    arbiter = ", under gunicorn's arbiter" if server.workers > 1 else ""
+    return [f"protocol  {speaks}{arbiter}"]
 
 
 def _told(row: dict[str, Any]) -> str:
