@@ -36,22 +36,21 @@ _LARGE = 4 * BLOCK  # what an application that waits for a body reads at once
 
 
 def conversing(
-    limits: Limits, peers: Collection[str] = ()
+    limits: Limits, max_connections: int, peers: Collection[str] = ()
 ) -> Callable[[Server, socket.socket, Any], Conversation | None]:
     """Give what makes the conversations of a `Server` that speaks FastCGI.
 
     ``peers`` are the addresses that may connect; none are all (FastCGI 1.0, 3.2).
     """
+    values = {
+        "FCGI_MAX_CONNS": max_connections,
+        "FCGI_MAX_REQS": max_connections,
+        "FCGI_MPXS_CONNS": int(limits.max_requests > 1),
+    }
 
     def converse(server: Server, sock: socket.socket, peer: Any) -> Conversation | None:
         if peers and type(peer) is tuple and plain_address(peer[0]) not in peers:
             return None
-        most = server.settings.max_connections
-        values = {
-            "FCGI_MAX_CONNS": most,
-            "FCGI_MAX_REQS": most,
-            "FCGI_MPXS_CONNS": int(limits.max_requests > 1),
-        }
         protocol = Connection(limits, values)
         return FastCGIConversation(sock, peer, server, protocol)
 

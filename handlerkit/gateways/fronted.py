@@ -56,13 +56,15 @@ def make_server(
 ) -> Server:
     """Make the server that `serve` runs; ``stderr`` is wsgi.errors."""
     limits = {name: settings.pop(name) for name in _LIMITS}
+    options = Settings(**settings)
     if protocol == "FastCGI":
         limits["max_params_size"] = limits.pop("max_header_size")
-        converse = fastcgi.conversing(FastCGILimits(**limits), _web_servers())
+        converse = fastcgi.conversing(
+            FastCGILimits(**limits), options.max_connections, _web_servers()
+        )
     else:
         del limits["max_requests"]
         converse = scgi.conversing(SCGILimits(**limits))
-    options = Settings(**settings)
     return Server(kits, listeners, converse, options, log=log, stderr=stderr)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _AF_UNIX: int | None = getattr(socket, "AF_UNIX", None)
+# What socket.socket.accept() is made of, where it is so.
+_accept: Any = getattr(socket.SocketType, "_accept", None)
 _SYSTEMD_FIRST = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
 
 
@@ -41,6 +43,7 @@ class Listener:
         self.socket = sock
         self._own = own
         self.url = _url(sock)
+        self._kind = int(sock.family), int(sock.type), sock.proto
         self._path = path
         self._made = None if path is None else _identity(path)
         self._process = os.getpid()
@@ -52,6 +55,17 @@ class Listener:
     def own(self) -> bool:
         """Whether nobody else listens at this socket."""
         return self._own and self._process == os.getpid()
+
+    def accept(self) -> tuple[Any, Any]:
+        """Accept a connection; give its socket, and its peer's address.
+
+        The socket is a `socket.SocketType`. `socket.socket`, its subclass, would take
+        more time than the system does.
+        """
+        if _accept is None:
+            return self.socket.accept()
+        descriptor, peer = _accept(self.socket)
+        return socket.SocketType(*self._kind, descriptor), peer
 
     def forget_path(self) -> None:
         """Let nobody connect any more to a unix socket made here."""

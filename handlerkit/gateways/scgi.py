@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from socket import MSG_PEEK
+import socket
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from handlerkit.handlers.input import NOTHING
 from handlerkit.protocols.scgi import Limits, RequestParser
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from typing import Any
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from handlerkit.gateways.server import Server
 
 _FAILURE = RequestError("", "500 Internal Server Error")
+_PEEK = int(socket.MSG_PEEK)  # an enum is slow to or
 
 
 def conversing(limits: Limits) -> Callable[[Server, socket.socket, Any], Conversation]:
@@ -71,7 +71,7 @@ class SCGIConversation(Conversation):
             if self._parting:
                 self._overhear()
                 return None
-            data = self.receive_now(BLOCK, MSG_PEEK if self.local else 0)
+            data = self.receive_now(BLOCK, _PEEK if self.local else 0)
             if data is None:
                 self.server.rest(self, begun=self._parser.begun)
             elif not data:
@@ -214,7 +214,7 @@ class SCGIConversation(Conversation):
             return self.receive(min(size, self._left), patience)
         if self._left > 1:
             return self.receive(min(size, self._left - 1), patience)
-        data = self.receive(1, patience, MSG_PEEK)
+        data = self.receive(1, patience, _PEEK)
         self._peeked = len(data)
         return data
 

@@ -297,7 +297,7 @@ class Server:
         for listener in self._listeners:
             number = listener.socket.fileno()
             if accept:
-                accepting = partial(self._accept, listener.socket)
+                accepting = partial(self._accept, listener)
                 self._poller.add(number, accepting, shared=not listener.own)
             else:
                 self._poller.remove(number)
@@ -305,13 +305,13 @@ class Server:
     def _is_full(self) -> bool:
         return len(self._open) >= self.settings.max_connections
 
-    def _accept(self, listening: socket.socket, most: int = _AT_ONCE) -> bool:
+    def _accept(self, listener: Listener, most: int = _AT_ONCE) -> bool:
         """Accept a few connections; False where there are no more."""
         for _ in range(most):
             if self._is_full() and not self.stopping:
                 return False
             try:
-                sock, peer = listening.accept()
+                sock, peer = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return False
             except OSError as exc:  # out of descriptors, most likely
@@ -352,7 +352,7 @@ class Server:
         for listener in self._listeners:
             if listener.own:
                 listener.forget_path()
-                while self._accept(listener.socket):
+                while self._accept(listener):
                     pass
         close_all(self._listeners)
         self._listeners = ()

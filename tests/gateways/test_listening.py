@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from handlerkit.errors import HandlerkitError
+from handlerkit.gateways import listening
 from handlerkit.gateways.listening import Listener, ListenError, close_all, listen
 
 needs_unix = pytest.mark.skipif(
@@ -30,6 +31,24 @@ def elsewhere() -> Iterator[socket.socket]:
     """A listening socket of somebody else."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock
+
+
+@pytest.mark.parametrize("quickly", [True, False])
+def test_who_connects_is_accepted(
+    opened: list[Listener], monkeypatch: pytest.MonkeyPatch, quickly: bool
+) -> None:
+    """Also where an interpreter has only what the documentation of sockets names."""
+    if not quickly:
+        monkeypatch.setattr(listening, "_accept", None)
+    opened += listen("127.0.0.1:0")
+
+    with socket.create_connection(opened[0].socket.getsockname()) as client:
+        accepted, peer = opened[0].accept()
+        assert peer == client.getsockname()
+        accepted.send(b"x")
+        accepted.close()
+        assert client.recv(2) == b"x"
+        assert client.recv(2) == b""
 
 
 def test_a_host_and_port_listen(opened: list[Listener]) -> None:
