@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from handlerkit.gateways.hosting import Hosted
+
+_ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def run(load: Callable[[], Hosted], settings: Mapping[str, Any]) -> None:
@@ -40,8 +43,15 @@ class HostedApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has 
         """Set gunicorn's settings, with our start and close beside its hooks."""
         for name, value in self._settings.items():
             self.cfg.set(name, value)
+        post_fork = self.cfg.post_fork
         post_worker_init = self.cfg.post_worker_init
         worker_exit = self.cfg.worker_exit
+
+        def begin(server: Any, worker: Any) -> None:
+            for number in _ENDINGS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+            post_fork(server, worker)
 
         def start(worker: Any) -> None:
             try:
@@ -57,6 +67,7 @@ class HostedApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has 
                 if self.callable is not None:
                     self.callable.close()
 
+        self.cfg.set("post_fork", begin)
         self.cfg.set("post_worker_init", start)
         self.cfg.set("worker_exit", close)
 
@@ -79,6 +90,17 @@ class CheckedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(app)
         # What USR2 runs again; sys.argv, which gunicorn takes, has no "-m handlerkit".
         self.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]
+
+    def spawn_worker(self) -> Any:
+        """Fork a worker that a signal ends at once, until it has begun to heed them.
+
+        It would take them for the arbiter's own before that, and go on.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
     def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's
         """Stop, also where one worker more is found to have failed meanwhile."""

@@ -110,6 +110,15 @@ def serve(tmp_path: Any) -> Iterator[Serve]:
         served.join()
 
 
+@pytest.fixture
+def program(tmp_path: Any, serving_in: Any) -> Iterator[Any]:
+    """`handlerkit serve` as a process of its own, ended with the test."""
+    starter = serving_in(tmp_path)
+    yield starter
+    for serving in starter.started:
+        serving.kill()
+
+
 def hello(environ: Any, start_response: Any) -> list[bytes]:
     """Answer hello, and read nothing."""
     start_response("200 OK", [("Content-Type", "text/plain")])

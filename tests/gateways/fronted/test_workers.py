@@ -25,7 +25,6 @@ class = "{protocol}Handler"
 [server]
 workers = 2
 threads = 1
-graceful_timeout = 5  # a worker that boots misses SIGTERM, and gunicorn waits for it
 """
 
 
@@ -73,5 +72,35 @@ def test_a_reload_has_new_workers(ask):
 def test_sigterm_ends_all(ask):
     asking, serving = ask
     asking()
+
+    assert serving.stop() == 0
+
+
+HOOKS = """
+import time
+from pathlib import Path
+
+def hold(arbiter, worker):
+    Path(f"held-{worker.age}").touch()
+    while worker.age == 2:
+        time.sleep(0.01)
+"""
+HELD = (
+    CONFIG
+    + """
+graceful_timeout = 300
+
+[server.gunicorn]
+post_fork = "hooks.hold"
+"""
+)
+
+
+def test_sigterm_ends_a_worker_that_has_only_been_forked(program):
+    """It has the arbiter's handlers then, to whom SIGTERM is for the arbiter."""
+    program.write("app.py", APP)
+    program.write("hooks.py", HOOKS)
+    serving = program(HELD.format(protocol="SCGI"), "unix")
+    serving.wait_until((program.directory / "held-2").exists)
 
     assert serving.stop() == 0
