@@ -155,7 +155,11 @@ class Front:
         if path != self.url:
             sock = socket.socket(socket.AF_UNIX)
             sock.settimeout(PATIENCE)
-            sock.connect(path)
+            try:
+                sock.connect(path)
+            except OSError:
+                sock.close()
+                raise
         else:
             port = int(self.url.rpartition(":")[2])
             sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
