@@ -189,3 +189,10 @@ class BaseCGIHandler(SimpleHandler):
     """
 
     origin_server = False
+
+    def _bound_input(self) -> None:
+        """Drop what nginx and lighttpd say twice (RFC 3875, 4.1.18), and go on."""
+        env = self.environ
+        env.pop("HTTP_CONTENT_TYPE", None)
+        env.pop("HTTP_CONTENT_LENGTH", None)
+        super()._bound_input()

@@ -19,7 +19,9 @@ import handlerkit
 from handlerkit.errors import ClientDisconnected, ResponseAborted
 from handlerkit.handlers import (
     BaseCGIHandler,
+    FastCGIHandler,
     HostedHandler,
+    SCGIHandler,
     SimpleHandler,
 )
 
@@ -699,6 +701,24 @@ class TestD12:
 
     def test_cgi_variables_are_the_request(self):
         assert self.names("handlerkit.handlers", RUN_CGI) == "HTTP_X_FORGED,SETTING"
+
+    @pytest.mark.parametrize("kind", [BaseCGIHandler, FastCGIHandler, SCGIHandler])
+    def test_type_and_length_are_not_there_as_headers_too(
+        self, exchange, request_environ, kind
+    ):
+        """As RFC 3875, 4.1.18 has it, and wsgiref.validate; nginx sends them twice."""
+        doubles = {"HTTP_CONTENT_TYPE": "text/plain", "HTTP_CONTENT_LENGTH": "2"}
+        usual = {"CONTENT_TYPE": "text/plain", "CONTENT_LENGTH": "2"}
+        seen = {}
+
+        def app(environ, start_response):
+            seen.update(environ)
+            return hello(environ, start_response)
+
+        exchange(kind, app, b"hi", environ=request_environ(**doubles, **usual))
+
+        assert usual.items() <= seen.items()
+        assert doubles.keys().isdisjoint(seen)
 
     def test_an_overridden_os_environ_does_not_pose_either(self, exchange):
         process = {"HTTP_X_FORGED": "1", "LANG": "C"}
