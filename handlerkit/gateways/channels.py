@@ -10,6 +10,7 @@ from __future__ import annotations
 import selectors
 import socket
 import struct
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK = 65536
+
+_UNTAKEN = 0.1  # seconds that a peer has at most to take what is there
+_GLANCE = 0.001  # seconds between two looks whether it has
 
 # For one socket: needs no descriptor of its own, unlike epoll and kqueue.
 _Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -118,6 +122,28 @@ class Channel:
         with _Selector() as selector:
             selector.register(self.socket, event)
             return bool(selector.select(patience))
+
+    def let_take(self) -> None:
+        """Give the peer a moment to take what it was sent.
+
+        lighttpd makes a whole response, Content-Length and all, of one that breaks off
+        before it has begun to pass it on.
+        """
+        latest = monotonic() + _UNTAKEN
+        while self._has_untaken() and monotonic() < latest:
+            sleep(_GLANCE)
+
+    def _has_untaken(self) -> bool:
+        """Say whether the peer may have something to read; over TCP, nobody knows."""
+        if not self.local:
+            return True
+        try:
+            from fcntl import ioctl
+            from termios import TIOCOUTQ
+
+            return any(ioctl(self.socket, TIOCOUTQ, bytes(4)))
+        except (ImportError, OSError):
+            return True
 
     def end(self) -> None:
         """Say that no more will be sent; what the client sends may be read on."""

@@ -289,6 +289,7 @@ class FastCGIConversation(Conversation):
             ClientDisconnected: the front is gone, or takes nothing.
         """
         self._is_over = True
+        self.let_take()
         self.send_records(_INVALID)
 
     def _give_up(self) -> None:

@@ -130,6 +130,8 @@ class SCGIConversation(Conversation):
         elif ended in ("ok", "error"):
             self._end_well()
         else:
+            if ended != "disconnected":
+                self.let_take()
             if not self.local:
                 self.close_by_reset()
             self.server.close(self)
