@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tests.conformance.client import Connection
 from tests.conformance.fronts import Fronted
+from tests.conformance.hosts import head_of
 
 HEAD = b"Status: 200 OK\r\nContent-Type: text/plain\r\n"
 HEADS = {"no length": HEAD + b"\r\n", "length": HEAD + b"Content-Length: 9\r\n\r\n"}
@@ -74,6 +75,7 @@ class Responder(Fronted):
         self.transport = transport
         self.seen = threading.Event()
         self.head = self.means = ""
+        self.variables = b""
         if transport == "unix":
             self.directory.mkdir(parents=True)
             self.listener = socket.socket(socket.AF_UNIX)
@@ -119,8 +121,21 @@ class Responder(Fronted):
         assert connection.ended != "timeout", self.name
         return "nothing" if answer.complete else "break"
 
+    def sent(self, case) -> tuple[int, bytes]:
+        """Give the status of a case's answer, and the variables that the front sends.
+
+        They are given as one text, of names and values alone.
+        """
+        self.means, self.head, self.variables = "end", "no length", b""
+        self.seen.set()
+        with Connection(self.port, PATIENCE) as connection:
+            connection.send(head_of(case, case.id) + case.body)
+            answer = connection.answer()
+        return answer.status, self.variables.translate(None, bytes(range(32)))
+
     def fastcgi(self, connection):
         number = None
+        variables = b""
         buffer = b""
         while number is None:
             data = connection.recv(65536)
@@ -129,12 +144,14 @@ class Responder(Fronted):
             buffer += data
             while len(buffer) >= 8:
                 _, kind, at, length, padding = struct.unpack(">BBHHB", buffer[:7])
+                variables += buffer[8 : 8 + length] if kind == 4 else b""
                 buffer = buffer[8 + length + padding :]
                 number = at if kind == 5 and not length else None
+        self.variables = variables
         connection.sendall(record(6, number, HEADS[self.head] + b"half"))
         self.seen.wait(10)
-        if self.means == "application status 1":
-            end = struct.pack(">IB3x", 1, 0)
+        if self.means in ("application status 1", "end"):
+            end = struct.pack(">IB3x", self.means != "end", 0)
             connection.sendall(record(6, number, b"") + record(3, number, end))
         elif self.means == "invalid record":
             connection.sendall(INVALID)
@@ -150,7 +167,7 @@ class Responder(Fronted):
             digits, colon, _ = buffer.partition(b":")
             if colon:
                 length = int(digits) + len(digits) + 2
-        connection.recv(length - keeps)
+        self.variables = connection.recv(length - keeps)
         connection.sendall(HEADS[self.head] + b"half")
         self.seen.wait(10)
         if self.means == "reset":

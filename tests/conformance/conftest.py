@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.conformance import judge
-from tests.conformance.hosts import bare_hosts, our_hosts
+from tests.conformance.fronts import every_host
+from tests.conformance.hosts import bare_hosts
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hosts(place):
     """Give the hosts with handlerkit in them, by name."""
-    return {host.name: host for host in our_hosts(place)}
+    return {host.name: host for host in every_host(place)}
 
 
 @pytest.fixture(scope="session")

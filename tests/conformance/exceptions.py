@@ -1,7 +1,8 @@
-"""Where an engine has a fault below WSGI, which a hosted handler cannot reach.
+"""Where an engine or a front server has a fault that a handler cannot reach.
 
-Each row names the fault as the suite sees it, and the case in which the bare engine
-shows the same one: the application there has done all that a handler could do.
+Each row names the fault as the suite sees it. Of an engine, it has the case in which
+the bare engine shows the same one: the application there has done all that a handler
+could do. Of a front server, it has what that sends to any responder.
 """
 
 from dataclasses import dataclass
@@ -88,8 +89,42 @@ EXCEPTIONS = (
 )
 
 
-def excepted(host: str, case: str) -> Excepted | None:
-    for row in EXCEPTIONS:
+@dataclass(frozen=True)
+class Changed:
+    """What a front server does to a request before any responder sees it.
+
+    ``sends`` is what it sends among the variables, by FastCGI or SCGI without what is
+    between names and values; nothing where it sends no request at all.
+    """
+
+    host: str
+    case: str
+    fault: str
+    reason: str
+    sends: tuple[bytes, ...] = ()
+
+
+_JOINED = "httpd joins repeated headers with a comma, Cookie too"
+_PATH = "httpd sends its own PATH, as to a CGI program"
+_BOTH = "lighttpd sends both names as one variable, twice"
+_NO_LENGTH = "httpd refuses a chunked request by SCGI, of which it must say the length"
+
+_COOKIE = (b"HTTP_COOKIEa=1, b=2",)
+_NAME = (b"HTTP_X_NAMEfalse", b"HTTP_X_NAMEtrue")
+
+FRONTS = (
+    Changed("Apache FastCGI", "cookies-joined", "body", _JOINED, _COOKIE),
+    Changed("Apache FastCGI", "process-secrets", "body", _PATH, (b"PATH/",)),
+    Changed("Apache SCGI", "cookies-joined", "body", _JOINED, _COOKIE),
+    Changed("Apache SCGI", "process-secrets", "body", _PATH, (b"PATH/",)),
+    Changed("Apache SCGI", "input-chunked", "status 411", _NO_LENGTH),
+    Changed("lighttpd FastCGI", "underscore-header", "body", _BOTH, _NAME),
+    Changed("lighttpd SCGI", "underscore-header", "body", _BOTH, _NAME),
+)
+
+
+def excepted(host: str, case: str) -> Excepted | Changed | None:
+    for row in (*EXCEPTIONS, *FRONTS):
         if (row.host, row.case) == (host, case):
             return row
     return None

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.conformance.hosts import STARTED, Server, end
+from tests.conformance.hosts import STARTED, Host, Server, end, our_hosts
 
 NGINX = """\
 daemon off;
@@ -26,7 +26,6 @@ http {{
   uwsgi_temp_path {run}/uwsgi;
   keepalive_timeout 1s;
   merge_slashes off;
-  underscores_in_headers on;
   client_max_body_size 0;
   upstream app {{ server {address}; {keepalive} }}
   server {{
@@ -65,6 +64,7 @@ ServerName localhost
 Listen 127.0.0.1:{port}
 LoadModule mpm_event_module {modules}/mod_mpm_event.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule alias_module {modules}/mod_alias.so
 LoadModule proxy_module {modules}/mod_proxy.so
 LoadModule proxy_fcgi_module {modules}/mod_proxy_fcgi.so
 LoadModule proxy_scgi_module {modules}/mod_proxy_scgi.so
@@ -77,6 +77,7 @@ MaxSpareThreads 8
 MaxRequestWorkers 8
 ErrorLog "{run}/front.log"
 AllowEncodedSlashes NoDecode
+SetEnvIf Request_URI ^ ap_trust_cgilike_cl
 {directives}
 """
 
@@ -90,6 +91,7 @@ server.upload-dirs = ("{run}")
 server.max-keep-alive-idle = 1
 server.stream-response-body = 1
 server.stream-request-body = 1
+server.http-parseopts = ("url-normalize" => "disable")
 {directives}
 """
 
@@ -132,16 +134,26 @@ def nginx(host: "Fronted") -> str:
 
 
 def apache(host: "Fronted") -> str:
+    """Give a configuration for httpd.
+
+    For SCGI the application stands where a CGI program would, as some file: the
+    PATH_INFO that ProxyPass can give is not decoded.
+    """
     scheme = {"FastCGI": "fcgi", "SCGI": "scgi"}[host.protocol]
     unix = host.address.startswith("unix:")
     to = (
         f"{host.address}|{scheme}://localhost" if unix else f"{scheme}://{host.address}"
     )
-    lines = [f'ProxyPass "/" "{to}/" flushpackets=on']
     if scheme == "fcgi":
-        lines += [
+        lines = [
+            f'ProxyPass "/" "{to}/" flushpackets=on',
             'ProxyFCGISetEnvIf "true" PATH_INFO "%{reqenv:SCRIPT_NAME}"',
             'ProxyFCGISetEnvIf "true" SCRIPT_NAME ""',
+        ]
+    else:
+        lines = [
+            f'Alias "/" "{host.directory}/file/"',
+            f'<Location "/">\nSetHandler "proxy:{to}"\n</Location>',
         ]
     return APACHE.format(
         run=host.directory,
@@ -183,14 +195,15 @@ COMMANDS = {
 class Fronted(Server):
     """A front server, and behind it, on a unix socket, what runs the application."""
 
-    def __init__(self, front, protocol, *, keep=False, spawns=False, ours, directory):
+    def __init__(
+        self, front, protocol, *, keep=False, spawns=False, ours=True, directory
+    ):
         name = f"{front} {protocol}"
         name += " kept" if keep else ""
-        name = name if ours else f"{name} uWSGI"
         super().__init__(
             name,
             front_command,
-            frozenset({"http", "hooks"}),
+            frozenset({"http", "hooks", "own", "front"}),
             ours=ours,
             directory=directory / name.lower().replace(" ", "-"),
         )
@@ -211,16 +224,8 @@ class Fronted(Server):
         )
 
     def backend(self) -> list[str]:
-        if self.ours:
-            command = [sys.executable, "-m", "handlerkit", "serve"]
-            return [*command, "--config", str(self.config_file)]
-        kind = self.protocol.lower()
-        return [
-            *(sys.executable, "-c", "import pyuwsgi; pyuwsgi.run()"),
-            *(f"--{kind}-socket", str(self.socket), "--chmod-socket=666"),
-            *("--module", "tests.conformance.app:application", "--need-app"),
-            *("--master", "--processes", "1", "--threads", "4", "--die-on-term"),
-        ]
+        command = [sys.executable, "-m", "handlerkit", "serve"]
+        return [*command, "--config", str(self.config_file)]
 
     def prepare(self, port=0):
         super().prepare(port)
@@ -230,7 +235,11 @@ class Fronted(Server):
     def start(self):
         if not self.spawns and self.application is None:
             self.start_application()
-        super().start()
+        try:
+            super().start()
+        except BaseException:
+            self.stop()
+            raise
 
     def start_application(self):
         self.prepare()
@@ -260,6 +269,10 @@ class Fronted(Server):
             except OSError:
                 time.sleep(0.02)
         return False
+
+    def settled(self, case, seen):
+        """Wait for nothing where the front refuses what it cannot pass on."""
+        return seen.answer.status == 411 or super().settled(case, seen)
 
     def stop(self):
         super().stop()
@@ -311,10 +324,14 @@ FRONTS = (
 )
 
 
-def fronted_hosts(directory, *, ours=True) -> list[Fronted]:
+def fronted_hosts(directory) -> list[Fronted]:
     """Make the hosts behind each front server; nothing is started yet."""
-    found = []
-    for front, protocol, options in FRONTS:
-        more = options if ours else {**options, "spawns": False}
-        found.append(Fronted(front, protocol, **more, ours=ours, directory=directory))
-    return found
+    return [
+        Fronted(front, protocol, **options, directory=directory)
+        for front, protocol, options in FRONTS
+    ]
+
+
+def every_host(directory) -> list[Host]:
+    """Make all hosts with handlerkit in them."""
+    return [*our_hosts(directory), *fronted_hosts(directory)]

@@ -19,36 +19,44 @@ def applies(case: Case, host: Host) -> bool:
 def judge(case: Case, host: Host, seen: Seen) -> list[str]:
     """Name each fault of one exchange, in few words; none: the case has passed."""
     faults = list(seen.faults)
-    faults += _status(case, seen)
-    faults += _end(case, seen)
+    faults += _status(case, host, seen)
+    faults += _end(case, host, seen)
     faults += _content(case, host, seen)
     faults += told(case, seen)
     faults += _events(case, host, seen)
     return faults
 
 
-def _status(case: Case, seen: Seen) -> list[str]:
+def is_page(host: Host, seen: Seen) -> bool:
+    """Say whether a front server put a page of its own in the place of a response.
+
+    Some can as long as they have not begun to pass a response on; it is better than
+    one that breaks off.
+    """
+    return "front" in host.speaks and (seen.answer.status or 0) >= 500
+
+
+def _status(case: Case, host: Host, seen: Seen) -> list[str]:
     if case.status is None or case.client == "leaving":
         return []
     found = seen.answer.status
-    if found is None and case.ends.startswith("broken"):
+    if case.ends.startswith("broken") and (found is None or is_page(host, seen)):
         return []  # some servers drop even the head of a response that broke off
     return [] if found in _either(case.status) else [f"status {found or 'none'}"]
 
 
-def _end(case: Case, seen: Seen) -> list[str]:
+def _end(case: Case, host: Host, seen: Seen) -> list[str]:
     answer = seen.answer
     failed = bool(answer.exit_status)
     whole = answer.complete and not failed
     if case.ends == "any":
         return []
     faults = list(answer.faults)
-    if case.ends == "broken or 500":
-        if whole and answer.status != 500:
+    if case.ends.startswith("broken"):
+        page = answer.status == 500 and case.ends == "broken or 500"
+        if whole and not page and not is_page(host, seen):
             faults.append("looks whole")
         return faults
-    if case.ends == "broken":
-        return [*faults, "looks whole"] if whole else faults
     if answer.extra:
         faults.append(f"{len(answer.extra)} bytes after the response")
     if not answer.complete and not faults:
@@ -118,8 +126,10 @@ def judge_lines(host: Host, seen: Seen, lines: list[dict[str, object]]) -> list[
     status = lines[0].get("http.response.status_code")
     size = lines[0]["http.response.body.size"]
     whole = outcomes[0] in ("ok", "error")
-    if status != answer.status and not (
-        answer.status == 500 and "own" not in host.speaks and not whole
+    hosted = answer.status == 500 and "own" not in host.speaks
+    fronts = "front" in host.speaks and status is None  # half a request, say
+    if status != answer.status and (
+        whole or not (hosted or fronts or is_page(host, seen))
     ):
         return [f"status {status}, received {answer.status}"]
     received = len(answer.body)

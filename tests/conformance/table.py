@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.conformance.cases import CASES
-from tests.conformance.exceptions import EXCEPTIONS
-from tests.conformance.hosts import ROOT, Host, bare_hosts, our_hosts
+from tests.conformance.exceptions import EXCEPTIONS, FRONTS
+from tests.conformance.fronts import every_host
+from tests.conformance.hosts import ROOT, Host, bare_hosts
 from tests.conformance.judge import run
 
 PAGE = ROOT / "docs" / "reference" / "conformance.md"
@@ -32,7 +33,9 @@ OURS = """\
 ## With handlerkit
 
 `built-in` is `handlerkit serve`; under the names of the engines, `handlerkit.wsgi` is
-hosted in them. The cases of `CGI -O` are those whose rules are asserts in `wsgiref`.
+hosted in them. `nginx FastCGI` and its kin are `handlerkit serve` behind that web
+server, with the configuration of `tests/conformance/fronts.py`. The cases of `CGI -O`
+are those whose rules are asserts in `wsgiref`.
 
 """
 
@@ -41,6 +44,13 @@ EXCEPTED = """
 
 Faults of engines below WSGI, where a hosted handler cannot reach them. The bare
 engine shows each: a test holds that.
+
+"""
+
+CHANGED = """
+What the web servers in front of FastCGI and SCGI do to a request before it comes to
+us. A responder that is not handlerkit's gets the same from them: a test holds that,
+too.
 
 """
 
@@ -78,7 +88,7 @@ def ours_table(ours: dict[str, dict[str, list[str]]]) -> str:
     text = header("host", "cases", "pass", "excepted", "fail")
     for host, faults in ours.items():
         failed = {case for case, found in faults.items() if found}
-        excused = {r.case for r in EXCEPTIONS if r.host == host} & failed
+        excused = {r.case for r in (*EXCEPTIONS, *FRONTS) if r.host == host} & failed
         counts = (len(faults) - len(failed), len(excused), len(failed - excused))
         text += row(host, len(faults), *counts)
     return text
@@ -88,6 +98,13 @@ def exceptions_table() -> str:
     text = header("host", "case", "fault of the engine", "shown bare by")
     for e in EXCEPTIONS:
         text += row(e.host, e.case, e.reason, e.shown_by)
+    return text
+
+
+def fronts_table() -> str:
+    text = header("host", "case", "what the front server does")
+    for e in FRONTS:
+        text += row(e.host, e.case, e.reason)
     return text
 
 
@@ -116,6 +133,8 @@ def page(ours: dict[str, dict[str, list[str]]], bare: dict) -> str:
         + ours_table(ours)
         + EXCEPTED
         + exceptions_table()
+        + CHANGED
+        + fronts_table()
         + BARE
         + bare_table(bare)
     )
@@ -124,11 +143,11 @@ def page(ours: dict[str, dict[str, list[str]]], bare: dict) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        ours, bare = results(our_hosts(place)), results(bare_hosts(place))
+        ours, bare = results(every_host(place)), results(bare_hosts(place))
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(ours, bare), "utf-8")
     for host, faults in ours.items():
-        excused = {r.case for r in EXCEPTIONS if r.host == host}
+        excused = {r.case for r in (*EXCEPTIONS, *FRONTS) if r.host == host}
         for case, found in faults.items():
             if found and case not in excused:
                 print(f"{host}: {case}: {found}", file=sys.stderr)
