@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.cli.snippets import Snippet, snippets, ways
-from handlerkit.errors import ConfigError, HandlerkitError
+from handlerkit.errors import ConfigError, Fault, HandlerkitError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping
     from typing import Any
+
+    from handlerkit.config import Document
 
 _WAYS = ways()
 _VIAS = sorted({via for vias in _WAYS.values() for via in vias})
@@ -25,6 +27,15 @@ _VIAS = sorted({via for vias in _WAYS.values() for via in vias})
 _PLAIN = re.compile(r"[\w./+,=~:-]+")
 _URL = re.compile(r"(/[\w.~-]+)+|/", re.ASCII)
 _TARGET = "myproject.wsgi:application"
+# The handler classes that each way is for; "auto" is made for the first two.
+_CLASSES = {
+    "http": ("SimpleHandler", "HostedHandler"),
+    "cgi": ("CGIHandler", "IISCGIHandler"),
+    "fastcgi": ("FastCGIHandler",),
+    "scgi": ("SCGIHandler",),
+}
+_PROTOCOLS = {"http": "HTTP", "cgi": "CGI", "fastcgi": "FastCGI", "scgi": "SCGI"}
+_SCHEMES = {"http": "http", "fastcgi": "fcgi", "scgi": "scgi"}  # httpd's
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -43,8 +54,9 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--via",
-        choices=_VIAS,
-        help="how the server is to ask (default: the first that it has of these)",
+        choices=sorted(_VIAS, key=list(_CLASSES).index),
+        help="how the server is to ask (default: as [handler] class has it, or the "
+        "first that it has of these)",
     )
     parser.add_argument(
         "-c", "--config", metavar="FILE", help="with --for: the configuration"
@@ -64,7 +76,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--socket",
         metavar="FILE",
-        help="with --via http: where handlerkit listens (default: [server] bind)",
+        help="where handlerkit listens, but for --via cgi (default: [server] bind)",
     )
     parser.add_argument(
         "--group",
@@ -88,13 +100,33 @@ def init(options: Namespace) -> int:
         text = config.initial(options.target or _TARGET)
         _write([Snippet("handlerkit.toml", text, 0o644)], options)
         return 0
-    via = options.via or _WAYS[options.server][0]
-    if via not in _WAYS[options.server]:
-        known = " or ".join(_WAYS[options.server])
-        options.wrong_use(f"--for {options.server} is --via {known}, not {via}")
-    values = _values(options)
-    _write(snippets(options.server, via, values, _words(options, values)), options)
+    document = _document(options.config)
+    options.via = _via(options, document)
+    server = _table(document, "server")
+    values = _values(options, server)
+    words = _words(options, values, server)
+    _write(snippets(options.server, options.via, values, words), options)
     return 0
+
+
+def _via(options: Namespace, document: Document | None) -> str:
+    """Give the way that is asked for, or that the handler class of the file is for."""
+    known = _WAYS[options.server]
+    given = _table(document, "handler").get("class")
+    fitting = [way for way in known if given in _CLASSES[way]]
+    via: str = options.via or (fitting or known)[0]
+    if via not in known:
+        ways = " or ".join(", ".join(known).rsplit(", ", 1))
+        options.wrong_use(f"--for {options.server} is --via {ways}, not {via}")
+    of_ours = [name for names in _CLASSES.values() for name in names]
+    if document and given in of_ours and given not in _CLASSES[via]:
+        text = f"{given} does not fit --via {via}"
+        hint = f'class = "{_CLASSES[via][0]}"'
+        if fitting:
+            hint += f", or --via {fitting[0]}"
+        fault = Fault("HK407", text, path=("handler", "class"), hint=hint)
+        raise ConfigError(document.arrange([fault]))
+    return via
 
 
 def _url(text: str) -> str:
@@ -103,7 +135,7 @@ def _url(text: str) -> str:
     return text
 
 
-def _values(options: Namespace) -> dict[str, str]:
+def _values(options: Namespace, server: Mapping[str, Any]) -> dict[str, str]:
     """Give what stands for each name in a template."""
     file = os.path.abspath(options.config)  # noqa: PTH100 - Path.resolve follows links
     directory = os.path.dirname(file)  # noqa: PTH120 - of that text
@@ -121,7 +153,11 @@ def _values(options: Namespace) -> dict[str, str]:
         "url/": options.url.rstrip("/") + "/",
         "url_pattern": options.url.rstrip("/").replace(".", r"\."),
         "group": options.group,
-        **_address(options, _server_table(options.config)),
+        "via": options.via,
+        "protocol": _PROTOCOLS[options.via],
+        "scheme": _SCHEMES.get(options.via, ""),
+        "class": _CLASSES[options.via][0],
+        **_address(options, name, server),
     }
     for key in ("python", "config", "script", "group", "bind"):
         if not _PLAIN.fullmatch(values[key].removeprefix("[").replace("]:", ":")):
@@ -132,20 +168,28 @@ def _values(options: Namespace) -> dict[str, str]:
     return values
 
 
-def _server_table(file: str) -> Mapping[str, Any]:
-    """Give ``[server]`` as the file has it; there need not be a file yet."""
+def _document(file: str) -> Document | None:
+    """Read the file; there need not be one yet."""
     try:
-        table = config.read(file).raw.get("server")
+        return config.read(file)
     except ConfigError as exc:
         if [fault.code for fault in exc.faults] == ["HK101"]:
-            return {}
+            return None
         raise
+
+
+def _table(document: Document | None, name: str) -> Mapping[str, Any]:
+    table = document.raw.get(name) if document else None
     return table if isinstance(table, dict) else {}
 
 
-def _address(options: Namespace, server: Mapping[str, Any]) -> dict[str, str]:
+def _address(
+    options: Namespace, name: str, server: Mapping[str, Any]
+) -> dict[str, str]:
     """Give where handlerkit listens, and whom it is to trust there."""
     bind = server.get("bind")
+    if _is_spawned(options, server):
+        bind = f"unix:/run/lighttpd/{name}.sock"
     if options.socket is not None:
         bind = f"unix:{os.path.abspath(options.socket)}"  # noqa: PTH100 - as above
     if not isinstance(bind, str) or bind == "systemd" or bind.startswith("fd:"):
@@ -169,17 +213,25 @@ def _address(options: Namespace, server: Mapping[str, Any]) -> dict[str, str]:
         "port": port,
         "authority": authority,
         "trusted": "::1" if v6 else "127.0.0.1",
-        "engine": str(server.get("engine")),
     }
 
 
-def _words(options: Namespace, values: Mapping[str, str]) -> set[str]:
+def _is_spawned(options: Namespace, server: Mapping[str, Any]) -> bool:
+    """Say whether the web server is to start the application, with a socket."""
+    able = options.server == "lighttpd" and options.via in ("fastcgi", "scgi")
+    return able and server.get("bind") == "fd:0"
+
+
+def _words(
+    options: Namespace, values: Mapping[str, str], server: Mapping[str, Any]
+) -> set[str]:
     """Give the conditions that hold for lines of a template."""
-    granian = _server_table(options.config).get("engine") == "granian"
+    granian = server.get("engine") == "granian"
     return {
         "root" if options.url == "/" else "prefix",
         "unix" if "socket" in values else "tcp",
         "own" if granian else "activated",  # granian takes over no sockets
+        "spawned" if _is_spawned(options, server) else "connected",
     }
 
 

@@ -1,10 +1,11 @@
 """What `init --for` writes: the files of ``templates``, with paths in place.
 
-A template is named SERVER-VIA.SUFFIX; one more is all that another way needs. In it
-``@name@`` stands for a value. A line that begins with ``{word}`` is there only where
-the word holds: ``root`` or ``prefix`` (the application is at / or below it), ``unix``
-or ``tcp`` (where its server listens), ``activated`` or ``own`` (systemd opens the
-sockets, or the server does).
+A template is named SERVER-VIA.SUFFIX, or SERVER-VIA+VIA.SUFFIX; one more is all that
+another way needs. In it ``@name@`` stands for a value. A line that begins with
+``{word}`` is there only where the word holds: ``root`` or ``prefix`` (the application
+is at / or below it), ``unix`` or ``tcp`` (where its server listens), ``activated`` or
+``own`` (systemd opens the sockets, or the server does), ``spawned`` or ``connected``
+(lighttpd starts the application, or asks one that runs), and the way itself.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def ways() -> dict[str, list[str]]:
     """Give the servers that there are templates for, and their ways, http first."""
     found: dict[str, set[str]] = {}
     for template in _TEMPLATES.glob("*-*.*"):
-        server, _, via = template.stem.partition("-")
-        found.setdefault(server, set()).add(via)
+        server, vias, _ = _parts(template)
+        found.setdefault(server, set()).update(vias)
     return {
         server: sorted(found[server], key=lambda via: (via != "http", via))
         for server in sorted(found)
@@ -47,13 +48,21 @@ def snippets(
     """Fill in the templates of a server."""
     return [
         Snippet(
-            f"{values['name']}{template.suffix}",
-            "".join(_filled(template.read_text("utf-8"), values, words)),
+            f"{values['name']}.{_parts(template)[2]}",
+            "".join(_filled(template.read_text("utf-8"), values, {via, *words})),
             0o755 if template.suffix == ".cgi" else 0o644,
         )
-        for template in sorted(_TEMPLATES.glob(f"{server}-{via}.*"))
+        for template in sorted(_TEMPLATES.glob(f"{server}-*.*"))
+        if via in _parts(template)[1]
         if "activated" in words or template.suffix != ".socket"
     ]
+
+
+def _parts(template: Path) -> tuple[str, list[str], str]:
+    """Give the server, the ways and the suffix that a template is named by."""
+    name, _, suffix = template.name.partition(".")
+    server, _, vias = name.partition("-")
+    return server, vias.split("+"), suffix
 
 
 def _filled(text: str, values: Mapping[str, str], words: set[str]) -> Iterator[str]:

@@ -135,6 +135,49 @@ def test_an_address_of_ipv6_is_written_as_each_server_has_it(shell, tmp_path):
     assert "ListenStream=[::1]:80\n" in shell("init", "--for", "systemd").stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "server", "asked"),
+    [
+        ("auto", "nginx", "proxy_pass "),
+        ("HostedHandler", "nginx", "proxy_pass "),
+        ("shop:Handler", "nginx", "proxy_pass "),
+        ("FastCGIHandler", "nginx", "fastcgi_pass "),
+        ("SCGIHandler", "apache", "proxy:scgi://"),
+        ("CGIHandler", "apache", "ScriptAlias "),
+        ("SCGIHandler", "lighttpd", "scgi.server"),
+        ("FastCGIHandler", "systemd", "[Service]"),
+    ],
+)
+def test_the_way_is_the_one_that_the_handler_class_is_for(
+    shell, tmp_path, name, server, asked
+):
+    (tmp_path / "handlerkit.toml").write_text(f'[handler]\nclass = "{name}"\n')
+
+    assert asked in shell("init", "--for", server).stdout
+
+
+def test_a_class_that_does_not_fit_the_way_is_told_with_its_place(shell, tmp_path):
+    (tmp_path / "handlerkit.toml").write_text('[handler]\nclass = "SimpleHandler"\n')
+
+    done = shell("init", "--for", "nginx", "--via", "fastcgi")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "handlerkit.toml:2:9: error[HK407]: SimpleHandler does not fit --via fastcgi: "
+        'class = "FastCGIHandler", or --via http\n'
+    ) in done.stderr
+
+
+@pytest.mark.parametrize("via", ["fastcgi", "scgi"])
+def test_lighttpd_gives_who_it_starts_a_socket_where_it_may_write(shell, tmp_path, via):
+    (tmp_path / "handlerkit.toml").write_text('[server]\nbind = "fd:0"\n')
+
+    text = shell("init", "--for", "lighttpd", "--via", via).stdout
+
+    assert f'"socket" => "/run/lighttpd/{tmp_path.name}.sock"' in text
+    assert f"serve --config {tmp_path}/handlerkit.toml" in text
+
+
 def test_a_file_that_is_no_toml_is_told(shell, tmp_path):
     (tmp_path / "handlerkit.toml").write_text("[server")
 
@@ -148,7 +191,7 @@ def test_a_file_that_is_no_toml_is_told(shell, tmp_path):
     ("options", "code", "said"),
     [
         (["--for", "iis"], 2, "invalid choice: 'iis'"),
-        (["--for", "nginx", "--via", "cgi"], 2, "--for nginx is --via http, not cgi"),
+        (["--for", "nginx", "--via", "cgi"], 2, "is --via http, fastcgi or scgi, not"),
         (["--for", "nginx", "--url", "app"], 2, 'must be "/", or like "/app"'),
         (["--for", "nginx", "--url", "/app/"], 2, 'must be "/", or like "/app"'),
         (["--for", "nginx", "--url", "/a;b"], 2, 'must be "/", or like "/app"'),

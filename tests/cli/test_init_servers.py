@@ -23,9 +23,33 @@ TRIES = 5  # another process may take a free port between its choice and its use
 
 APP = """\
 import json
+import os
+import threading
+from pathlib import Path
+
+goes_on = threading.Event()
+
+
+def pieces():
+    yield b"first"
+    goes_on.wait(20)
+    yield b"second"
 
 
 def application(environ, start_response):
+    path = environ.get("PATH_INFO")
+    if path == "/pieces":
+        start_response("200 OK", [("X-Accel-Buffering", "no")])
+        return pieces()
+    if path == "/go-on":
+        goes_on.set()
+    if path == "/die-once":
+        try:
+            (Path(__file__).parent / "died").mkdir()
+        except FileExistsError:
+            pass
+        else:
+            os._exit(9)
     start_response("200 OK", [("Content-Type", "application/json")])
     told = {key: value for key, value in environ.items() if isinstance(value, str)}
     told["body"] = environ["wsgi.input"].read().decode()
@@ -46,6 +70,7 @@ http {{
   fastcgi_temp_path {run}/fastcgi;
   scgi_temp_path {run}/scgi;
   uwsgi_temp_path {run}/uwsgi;
+  include {snippet.parent}/*.upstream.conf;
   server {{
     listen 127.0.0.1:{port};
     include {snippet};
@@ -65,6 +90,8 @@ LoadModule headers_module {modules}/mod_headers.so
 LoadModule cgid_module {modules}/mod_cgid.so
 LoadModule proxy_module {modules}/mod_proxy.so
 LoadModule proxy_http_module {modules}/mod_proxy_http.so
+LoadModule proxy_fcgi_module {modules}/mod_proxy_fcgi.so
+LoadModule proxy_scgi_module {modules}/mod_proxy_scgi.so
 ScriptSock "{run}/cgid"
 ErrorLog "{run}/error.log"
 DocumentRoot "{run}/htdocs"
@@ -90,12 +117,16 @@ COMMANDS = {
     "apache": ("apache2", "-DFOREGROUND", "-f"),
     "lighttpd": ("lighttpd", "-D", "-f"),
 }
+FRONTED = [
+    *(("apache", "fastcgi"), ("apache", "scgi")),
+    *(("lighttpd", "fastcgi"), ("lighttpd", "scgi")),
+    *(("nginx", "fastcgi"), ("nginx", "scgi")),
+]
 WAYS = [
-    ("apache", "cgi"),
-    ("apache", "http"),
-    ("lighttpd", "cgi"),
-    ("lighttpd", "http"),
+    *(("apache", "cgi"), ("apache", "http")),
+    *(("lighttpd", "cgi"), ("lighttpd", "http")),
     ("nginx", "http"),
+    *FRONTED,
 ]
 
 
@@ -132,9 +163,10 @@ class Front:
             return Asked(connection.getresponse())
 
 
-def said_of_the_configuration(snippet: str) -> str:
-    """Give the TOML that a snippet asks for in its comments."""
-    lines = re.findall(r"^#   (?!handlerkit )(.*)$", snippet, flags=re.MULTILINE)
+def said_of_the_configuration(snippet: Path) -> str:
+    """Give the TOML that a snippet, or what goes with it, asks for in its comments."""
+    text = "".join(file.read_text() for file in snippet.parent.iterdir())
+    lines = re.findall(r"^#   (?!handlerkit )(.*)$", text, flags=re.MULTILINE)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -177,12 +209,13 @@ def serves(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def write(site: Path, *arguments: str) -> Path:
-    """Run `init --for` into a file of the site."""
-    output = site / f"out-{arguments[0]}.conf"
+    """Run `init --for` into a directory of the site; give the main file."""
+    output = site / f"out-{arguments[0]}"
+    output.mkdir(exist_ok=True)
     config = site / "handlerkit.toml"
     options = ["--config", str(config), "--output", str(output), "--force"]
     assert handlerkit(["init", "--for", *arguments, *options]) == 0
-    return output
+    return output / f"{site.name}.conf"
 
 
 @pytest.fixture(scope="module")
@@ -207,29 +240,36 @@ def make_front(tmp_path_factory, serving_in) -> Iterator[Callable[..., Front]]:
 def site_front(key, site: Path, run: Path, serving_in) -> Iterator[Front]:
     kind, via, url, transport = key
     (site / "app.py").write_text(APP)
-    config = site / "handlerkit.toml"
     serve = serving_in(site)
-    bind = serve.bind(transport)
-    tcp = f'[server]\nbind = "{bind}"\n' if transport == "tcp" else ""
-    config.write_text(CONFIG + tcp)
-    socket_option = [] if tcp else ["--socket", bind.removeprefix("unix:")]
-    script = site / "shop.cgi"
-    more = ["--script", str(script)] if via == "cgi" else socket_option
-    snippet = write(site, kind, "--via", via, "--url", url, *more)
-    said = said_of_the_configuration(snippet.read_text())
-    config.write_text(CONFIG + said)
+    bind = serve.bind("tcp" if transport == "tcp" else "unix")
+    snippet = write_site(key, site, bind)
+    said = said_of_the_configuration(snippet)
+    (site / "handlerkit.toml").write_text(CONFIG + said)
     try:
-        if via == "cgi":
-            output = ["--config", str(config), "--output", str(script)]
-            assert handlerkit(["init", "--for", "cgi", *output]) == 0
-        else:
+        if via != "cgi" and transport != "spawned":
             assert f'bind = "{bind}"' in said
-            serve.launch(config.read_text(), bind).wait_until_ready()
+            workers = "workers = 2\n" if transport == "workers" else ""
+            serve.launch(f"{CONFIG}{said}{workers}", bind).wait_until_ready()
         with fronted(kind, via, url, run, snippet) as front:
             yield front
     finally:
         for serving in serve.started:
             serving.kill()
+
+
+def write_site(key, site: Path, bind: str) -> Path:
+    """Write the configuration as far as `init` needs it, and what that makes of it."""
+    kind, via, url, transport = key
+    config, script = site / "handlerkit.toml", site / "shop.cgi"
+    given = {"tcp": bind, "spawned": "fd:0"}.get(transport)
+    config.write_text(CONFIG + (f'[server]\nbind = "{given}"\n' if given else ""))
+    if via == "cgi":
+        output = ["--config", str(config), "--output", str(script)]
+        assert handlerkit(["init", "--for", "cgi", *output]) == 0
+        more = ["--script", str(script)]
+    else:
+        more = [] if transport == "tcp" else ["--socket", str(site / "s")]
+    return write(site, kind, "--via", via, "--url", url, *more)
 
 
 @pytest.fixture(params=["/app", "/", "/a.b/c"])
@@ -270,7 +310,7 @@ def test_without_its_slash_it_is_reached_too(below):
     """A proxy answers with the way; CGI has a word for it, an empty PATH_INFO."""
     answer = below.ask(below.url, "POST", b"x")
 
-    if below.via == "cgi":
+    if below.via != "http" and below.kind != "nginx":
         assert answer.environ["SCRIPT_NAME"] == below.url
         assert answer.environ.get("PATH_INFO", "") == ""
     else:
@@ -300,6 +340,8 @@ def test_authorization_is_seen(front):
 SPOOFED = [
     ("X-Forwarded-For", "192.0.2.1"),
     ("X_Forwarded_For", "192.0.2.2"),
+    ("X-Forwarded_For", "192.0.2.3"),
+    ("X_Forwarded-For", "192.0.2.4"),
     ("X-Forwarded-Proto", "https"),
     ("X_Forwarded_Proto", "https"),
     ("X-Forwarded-Host", "evil.example"),
@@ -311,9 +353,11 @@ SPOOFED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "transport"), [("nginx", "tcp"), ("apache", "tcp")])
-def test_a_client_cannot_say_who_it_is_over_tcp(make_front, kind, transport):
-    nothing_is_believed(make_front(kind, "http", "/app", transport))
+@pytest.mark.parametrize(
+    ("kind", "via"), [("nginx", "http"), ("apache", "http"), *FRONTED]
+)
+def test_a_client_cannot_say_who_it_is_over_tcp(make_front, kind, via):
+    nothing_is_believed(make_front(kind, via, "/app", "tcp"))
 
 
 def test_a_client_cannot_say_who_it_is(front):
@@ -331,7 +375,7 @@ def nothing_is_believed(front: Front) -> None:
     assert environ["HTTP_HOST"] == f"127.0.0.1:{front.port}"
     assert environ["SERVER_PORT"] != "666"
     assert "HTTP_PROXY" not in environ
-    if front.via == "http":
+    if front.via != "cgi":
         seen = [value for key, value in environ.items() if "FORWARDED" in key]
         assert not re.search(r"evil|192\.0\.2|666", " ".join(seen))
 
@@ -375,6 +419,126 @@ def test_what_a_client_says_of_itself_is_not_passed_on(kind, url, tmp_path):
     assert prefixes == ([] if url == "/" else [url])
     if kind == "nginx":
         assert not [name for name, _ in sent if "_" in name]
+
+
+# --- FastCGI and SCGI --------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "via"), FRONTED)
+@pytest.mark.parametrize("url", ["/a.b/c", "/"])
+def test_a_path_is_decoded_once_whatever_is_in_it(make_front, kind, via, url):
+    front = make_front(kind, via, url)
+    root = url.rstrip("/")
+
+    environ = front.ask(
+        f"{root}/caf%C3%A9/%3F%25%2B%22%3B+$1%2541{root}?%41=%25"
+    ).environ
+
+    assert environ["SCRIPT_NAME"] == root
+    assert environ["PATH_INFO"] == f'/caf\xc3\xa9/?%+";+$1%41{root}'
+    assert environ["REQUEST_URI"].startswith(f"{root}/caf%C3%A9/%3F%25")
+    assert environ["QUERY_STRING"] == ("A=%25" if kind == "lighttpd" else "%41=%25")
+
+
+@pytest.mark.parametrize(
+    ("kind", "via"), [way for way in FRONTED if way[0] != "lighttpd"]
+)
+def test_a_path_may_have_line_ends_unless_lighttpd_is_in_front(make_front, kind, via):
+    front = make_front(kind, via, "/a.b/c")
+
+    assert front.ask("/a.b/c/x%0A/y%0A").environ["PATH_INFO"] == "/x\n/y\n"
+
+
+def test_lighttpd_refuses_line_ends_itself(make_front):
+    assert make_front("lighttpd", "fastcgi", "/a.b/c").ask("/a.b/c/x%0Ay").status == 400
+
+
+@pytest.mark.parametrize(("kind", "via"), FRONTED)
+def test_nobody_is_logged_in_who_only_says_so(make_front, kind, via):
+    front = make_front(kind, via, "/a.b/c")
+
+    environ = front.ask(
+        "/a.b/c/", headers=[("Authorization", "Basic YWRtaW46eA==")]
+    ).environ
+
+    assert "REMOTE_USER" not in environ
+
+
+@pytest.mark.parametrize(("kind", "via"), FRONTED)
+def test_a_piece_is_passed_on_before_the_next_one_is_there(make_front, kind, via):
+    """The second one is made after the client has the first."""
+    front = make_front(kind, via, "/a.b/c")
+    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)
+
+    with contextlib.closing(connection):
+        connection.request("GET", "/a.b/c/pieces")
+        response = connection.getresponse()
+        first = response.read(5)
+        front.ask("/a.b/c/go-on")
+
+        assert (first, response.read()) == (b"first", b"second")
+
+
+@pytest.mark.parametrize("via", ["fastcgi", "scgi"])
+def test_nginx_asks_another_process_where_one_has_died(make_front, via):
+    front = make_front("nginx", via, "/a.b/c", "workers")
+
+    assert front.ask("/a.b/c/die-once").environ["PATH_INFO"] == "/die-once"
+
+
+# What the how-to page says of the files that nginx comes with, and its mend.
+STOCK = """\
+location / {{
+  include /etc/nginx/{via}_params;
+  {via}_pass unix:{socket};
+}}
+location /mended/ {{
+  include /etc/nginx/{via}_params;
+  {via}_param SCRIPT_NAME "";
+  {via}_param PATH_INFO $document_uri;
+  {via}_pass unix:{socket};
+}}
+location /user/ {{
+  include /etc/nginx/{via}_params;
+  {via}_param REMOTE_USER $remote_user;
+  {via}_pass unix:{socket};
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("via", "name", "whole"), [("fastcgi", "FastCGI", "/x y"), ("scgi", "SCGI", None)]
+)
+def test_of_a_path_nginx_tells_by_its_own_files_what_no_application_looks_for(
+    tmp_path, serve, via, name, whole
+):
+    (tmp_path / "app.py").write_text(APP)
+    serve(f'{CONFIG}[handler]\nclass = "{name}Handler"\n', "unix")
+    snippet = tmp_path / "stock.conf"
+    snippet.write_text(STOCK.format(via=via, socket=tmp_path / "s"))
+
+    with fronted("nginx", via, "/", tmp_path, snippet) as front:
+        stock = front.ask("/x%20y").environ
+        mended = front.ask("/mended/x%20y").environ
+        claimed = [("Authorization", "Basic YWRtaW46eA==")]  # admin, and any password
+        user = front.ask("/user/", headers=claimed).environ
+
+    assert (stock.get("SCRIPT_NAME"), stock.get("PATH_INFO")) == (whole, None)
+    assert (mended["SCRIPT_NAME"], mended["PATH_INFO"]) == ("", "/mended/x y")
+    assert user["REMOTE_USER"] == "admin"
+
+
+@pytest.mark.parametrize("via", ["fastcgi", "scgi"])
+@pytest.mark.parametrize("url", ["/a.b/c", "/"])
+def test_lighttpd_starts_the_application_itself(make_front, via, url):
+    """The file has `bind = "fd:0"`."""
+    front = make_front("lighttpd", via, url, "spawned")
+    root = url.rstrip("/")
+
+    environ = front.ask(f"{root}/x", "POST", b"y" * 100_000).environ
+
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (root, "/x")
+    assert environ["body"] == "y" * 100_000
 
 
 def test_lighttpd_asks_over_tcp_as_well(make_front):
@@ -477,3 +641,43 @@ def test_what_systemd_is_to_start_serves_the_socket_that_it_is_given(units, tmp_
             stop(process)
 
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        '[handler]\nclass = "FastCGIHandler"\n',
+        '[handler]\nclass = "SCGIHandler"\n[server]\nworkers = 2\n',
+        '[server]\nengine = "gunicorn"\n',
+    ],
+    ids=["HTTP", "FastCGI", "workers", "gunicorn"],
+)
+def test_what_systemd_starts_says_that_it_is_ready(units, tmp_path, more):
+    """As Type=notify waits for it, in sd_notify(3)."""
+    service = (units("--socket", "/run/s", more=more) / "shop.service").read_text()
+    assert "\nType=notify\n" in service
+    [command] = re.findall(r"^ExecStart=(.+)$", service, flags=re.MULTILINE)
+    place, told = tmp_path / "s", tmp_path / "n"
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(str(told))
+        notified.settimeout(DEADLINE)
+        process = subprocess.Popen(
+            [
+                program("systemd-socket-activate"),
+                *("-l", str(place), f"--setenv=NOTIFY_SOCKET={told}"),
+                *command.split(),
+            ],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        with process, socket.socket(socket.AF_UNIX) as client:
+            try:
+                assert b"Listening" in process.stderr.readline()
+                client.connect(str(place))
+                said = notified.recv(4096).splitlines()
+            finally:
+                stop(process)
+
+    assert b"READY=1" in said
