@@ -68,6 +68,7 @@ class Crew:
         self._idle: list[LockType] = []
         self._turns = 0
         self._at_rest = False
+        self._is_resting = False
         self._asleep = False
         self._usual = 0.0
         self._long_until = 0.0
@@ -162,12 +163,21 @@ class Crew:
                 self._time(job, seat)
 
     def _rest(self, me: LockType) -> None:
-        """Wait for events, unless there is something to do."""
+        """Wait for events, unless there is something to do.
+
+        Nobody deposes a leader that rests: where the watching thread waited in its
+        place, it would be kept from the jobs that this one brings.
+        """
+        with self._lock:
+            if self._leader is not me:
+                return
+            self._is_resting = True
         with self._waiting:
             self._at_rest = True
             if self._leader is me and not self.jobs and not self.ready:
                 self._duties.wait()
             self._at_rest = False
+        self._is_resting = False
         if self._asleep:
             self._asleep = False
             self._rouse()
@@ -190,7 +200,7 @@ class Crew:
     def _depose(self, leader: LockType | None) -> None:
         """Give the lead to an idle thread, or to the watching one."""
         with self._lock:
-            if self._leader is not leader:
+            if self._leader is not leader or self._is_resting:
                 return
             if self._idle:
                 self._leader = heir = self._idle.pop()

@@ -269,3 +269,37 @@ def test_load_from_many_connections_is_all_answered(serve, protocol):
         thread.join()
 
     assert answers == [b"hello"] * 800
+
+
+@KINDS
+def test_no_job_waits_for_the_next_event(serve, protocol):
+    """Nothing is due for long here: what is forgotten would stay so."""
+    patience = 10 * PATIENCE
+    served = serve(
+        hello,
+        protocol,
+        header_timeout=patience,
+        keep_alive_timeout=patience,
+        farewell_timeout=patience,
+    )
+    answers = []
+
+    def load():
+        for _ in range(150):
+            client = served.client()
+            client.send(whole(protocol))
+            answers.append(body_of(client, protocol))
+            client.close()
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    slow = [served.client() for _ in range(20)]
+    for byte in whole(protocol):
+        for client in slow:
+            client.send(bytes([byte]))
+    answers += [body_of(client, protocol) for client in slow]
+    for thread in threads:
+        thread.join()
+
+    assert answers == [b"hello"] * 620
