@@ -65,7 +65,9 @@ class EpollPoller:
         things = self._things
         found = self._epoll.poll(patience)
         # One that was removed meanwhile by another thread is not there any more.
-        return [things[number] for number, _ in found if number in things]
+        return [
+            thing for number, _ in found if (thing := things.get(number)) is not None
+        ]
 
     def close(self) -> None:
         """Close its own descriptor."""
