@@ -197,6 +197,19 @@ class FastCGIConversation(Conversation):
                 self._give_up()
                 raise
 
+    def send_end(self, request: Request, data: bytes) -> None:
+        """Send records of which the last is END_REQUEST.
+
+        Once it has that, the front may begin another request by the same id, though
+        the exchange may have much to do yet: so the request is forgotten before.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+        """
+        with self._lock:
+            self._protocol.forget(request)
+        self.send_records(data)
+
     def send_span(self, header: bytes, descriptor: int, start: int, size: int) -> None:
         """Send a record whose content is ``size`` bytes of a file.
 
@@ -298,7 +311,7 @@ class FastCGIConversation(Conversation):
         self.cut()
 
     def finish(self, request: Request | None) -> None:
-        """Let a job be done, and a request be over: its end is sent."""
+        """Let a job be done, and its request be over, even if no end could be sent."""
         protocol = self._protocol
         with self._lock:
             self._running -= 1

@@ -84,7 +84,8 @@ class FastCGIExchange:
 
     def _end(self, status: int) -> None:
         self._ended = True
-        self._conversation.send_records(end_stdout(self._request.id, status))
+        end = end_stdout(self._request.id, status)
+        self._conversation.send_end(self._request, end)
 
     def read(self, size: int) -> bytes:
         """Read up to ``size`` bytes of the body; b"" at the end.
@@ -93,6 +94,8 @@ class FastCGIExchange:
             RequestError: the body is too long, or does not come.
             ClientDisconnected: the front left, or aborted the request.
         """
+        if self._ended:  # what still comes of it is dropped
+            return b""
         return self._conversation.take(self._request, size)
 
     def write(self, data: bytes) -> None:
@@ -129,7 +132,8 @@ class FastCGIExchange:
         """
         self._check()
         self._begun = self._ended = True
-        self._conversation.send_records(response(self._request.id, data))
+        data = response(self._request.id, data)
+        self._conversation.send_end(self._request, data)
 
     def _check(self) -> None:
         if self._request.aborted:

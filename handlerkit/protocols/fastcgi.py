@@ -161,7 +161,7 @@ class Connection:
         return any(request.unread >= bound for request in self._open.values())
 
     def forget(self, request: Request) -> None:
-        """Let a request be over, when its END_REQUEST is sent.
+        """Let a request be over, as soon as its END_REQUEST is being sent.
 
         What the front still sends for it is dropped, and its id may be used again.
         """

@@ -47,6 +47,27 @@ def test_a_request_is_answered_in_the_form_of_cgi(serve, protocol, bind):
     assert answer.headers["content-length"] == "5"
 
 
+def test_a_front_may_go_on_while_the_application_closes_what_it_answered(serve):
+    """nginx begins its next request, by the same id, on END_REQUEST."""
+    answered = threading.Event()
+
+    class Body(list):
+        def close(self):
+            assert answered.wait(PATIENCE)
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Body([b"slow"]) if environ["PATH_INFO"] == "/slow" else [b"fast"]
+
+    client = serve(app).client()
+    first = client.ask(keep=True, PATH_INFO="/slow")
+    second = client.ask(keep=True)
+    answered.set()
+
+    assert (first.body, second.body) == (b"slow", b"fast")
+    assert client.ask().body == b"fast"
+
+
 @KINDS
 @BINDS
 def test_a_body_is_read_to_its_end_and_no_further(serve, protocol, bind):
