@@ -377,7 +377,7 @@ def nothing_is_believed(front: Front) -> None:
     assert "HTTP_PROXY" not in environ
     if front.via != "cgi":
         seen = [value for key, value in environ.items() if "FORWARDED" in key]
-        assert not re.search(r"evil|192\.0\.2|666", " ".join(seen))
+        assert not re.search(r"evil|192\.0\.2|\b666\b", " ".join(seen))
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -411,7 +411,7 @@ def test_what_a_client_says_of_itself_is_not_passed_on(kind, url, tmp_path):
     believed = [
         value for name, value in sent if "forwarded" in name and "_" not in name
     ]
-    assert not re.search(r"evil|192\.0\.2|666", " ".join(believed))
+    assert not re.search(r"evil|192\.0\.2|\b666\b", " ".join(believed))
     assert ("x-forwarded-for", "127.0.0.1") in sent
     assert ("x-forwarded-proto", "http") in sent
     assert ("host", f"127.0.0.1:{front.port}") in sent
