@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handlerkit.protocols.variables import lack_a_path
 from handlerkit.reports import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from handlerkit.errors import RequestError
@@ -41,3 +42,15 @@ def log_failure(
         log(report.text.rstrip())
     else:
         log(f"{type(exc).__name__} ended its exchange; the server goes on")
+
+
+def log_no_path(log: Callable[[str], object], variables: Mapping[str, str]) -> bool:
+    """Tell of a front server that does not say which path is asked for, if it is so."""
+    lacking = lack_a_path(variables)
+    if lacking:
+        log(
+            "the web server sends no PATH_INFO, so that the application takes every "
+            "path for its root: handlerkit init --for nginx (or apache, lighttpd) "
+            "writes what it is to send"
+        )
+    return lacking

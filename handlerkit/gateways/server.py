@@ -21,7 +21,7 @@ from handlerkit.gateways.conversation import (
     Conversation,
 )
 from handlerkit.gateways.crew import Crew
-from handlerkit.gateways.failures import log_failure
+from handlerkit.gateways.failures import log_failure, log_no_path
 from handlerkit.gateways.listening import close_all
 from handlerkit.gateways.poller import make_poller
 
@@ -105,6 +105,7 @@ class Server:
         self.log = log
         self.stderr = sys.stderr if stderr is None else stderr
         self.stopping = False
+        self._has_doubts = False
         self._listeners = tuple(listeners)
         self._converse = converse
         self._poller = make_poller()
@@ -156,6 +157,8 @@ class Server:
         self, seat: Seat, stdin: Any, stdout: Any, environ: dict[str, Any]
     ) -> Any:
         """Run the handler of one exchange; give it, or None where there was none."""
+        if "PATH_INFO" not in environ and not self._has_doubts:
+            self._has_doubts = log_no_path(self.log, environ)
         handler = None
         kit = seat.take()
         try:

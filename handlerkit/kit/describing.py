@@ -11,14 +11,18 @@ from handlerkit.kit.classes import overridden_hooks, protocol
 if TYPE_CHECKING:
     from handlerkit.kit.assembly import Kit
 
+_NEXT = "handlerkit init --for nginx (or apache, lighttpd) writes who asks"
+
 
 def describe(kit: Kit, address: str) -> list[str]:
     """Give what runs where, line by line: address, engine, handler, plugins."""
     server = kit.config.server
     target = kit.config.app.target or "(given to serve)"
     processes = f"{server.workers} x {server.threads} threads"
+    speaks = protocol(kit.handler_class)
     lines = [
         f"address   {address}",
+        *([f"speaks    {speaks}: {_NEXT}"] if speaks != "HTTP" else []),
         f"engine    {server.engine}, {processes}",
         *_speaking(kit),
         f"handler   {kit.handler_class.__module__}.{kit.handler_class.__name__}",

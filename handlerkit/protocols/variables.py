@@ -6,7 +6,7 @@ from handlerkit.errors import RequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _USUAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 _VISIBLE = bytes(range(0x21, 0x7F))
@@ -28,6 +28,20 @@ def join_repeated(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         else:
             variables[name] = value
     return variables
+
+
+def lack_a_path(variables: Mapping[str, str]) -> bool:
+    """Say whether no application could tell which path of it is asked for.
+
+    There is no PATH_INFO, and SCRIPT_NAME is not where an application is: it ends with
+    a slash, or is missing though there is a path. nginx does so by its own files.
+    """
+    if "PATH_INFO" in variables:
+        return False
+    place = variables.get("SCRIPT_NAME")
+    if place is None:
+        return variables.get("REQUEST_URI", "").startswith("/")
+    return place.endswith("/")
 
 
 def check_names(variables: dict[str, str]) -> None:

@@ -496,10 +496,6 @@ location /mended/ {{
   include /etc/nginx/{via}_params;
   {via}_param SCRIPT_NAME "";
   {via}_param PATH_INFO $document_uri;
-  {via}_pass unix:{socket};
-}}
-location /user/ {{
-  include /etc/nginx/{via}_params;
   {via}_param REMOTE_USER $remote_user;
   {via}_pass unix:{socket};
 }}
@@ -513,19 +509,25 @@ def test_of_a_path_nginx_tells_by_its_own_files_what_no_application_looks_for(
     tmp_path, serve, via, name, whole
 ):
     (tmp_path / "app.py").write_text(APP)
-    serve(f'{CONFIG}[handler]\nclass = "{name}Handler"\n', "unix")
+    serving = serve(f'{CONFIG}[handler]\nclass = "{name}Handler"\n', "unix")
     snippet = tmp_path / "stock.conf"
     snippet.write_text(STOCK.format(via=via, socket=tmp_path / "s"))
 
     with fronted("nginx", via, "/", tmp_path, snippet) as front:
-        stock = front.ask("/x%20y").environ
-        mended = front.ask("/mended/x%20y").environ
         claimed = [("Authorization", "Basic YWRtaW46eA==")]  # admin, and any password
-        user = front.ask("/user/", headers=claimed).environ
+        mended = front.ask("/mended/x%20y", headers=claimed).environ
+        assert "PATH_INFO" not in serving.log
+        stock = front.ask("/x%20y").environ
+        front.ask("/")
+        front.ask("/")
 
+    said = [line for line in serving.log.splitlines() if "PATH_INFO" in line]
+    assert [line[:58] for line in said] == [
+        "handlerkit: the web server sends no PATH_INFO, so that the"
+    ]
     assert (stock.get("SCRIPT_NAME"), stock.get("PATH_INFO")) == (whole, None)
     assert (mended["SCRIPT_NAME"], mended["PATH_INFO"]) == ("", "/mended/x y")
-    assert user["REMOTE_USER"] == "admin"
+    assert mended["REMOTE_USER"] == "admin"
 
 
 @pytest.mark.parametrize("via", ["fastcgi", "scgi"])

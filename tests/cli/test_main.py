@@ -456,6 +456,19 @@ def test_serve_says_what_runs_where(shell):
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("protocol", ["FastCGI", "SCGI"])
+def test_serve_says_what_it_speaks_and_who_may_ask(shell, protocol):
+    shell.write("handlerkit.toml", f'{CONFIG}[handler]\nclass = "{protocol}Handler"\n')
+    process = shell.start("serve", "--bind", "127.0.0.1:0")
+    with process:
+        lines = until(process, "engine ")
+        process.send_signal(signal.SIGTERM)
+
+    assert lines[0].startswith(f"address   {protocol.lower()}://127.0.0.1:")
+    assert lines[1].startswith(f"speaks    {protocol}: handlerkit init --for nginx")
+    assert process.returncode == 0
+
+
 def test_safe_mode_is_told(shell):
     process = shell.start("serve", environ={"HANDLERKIT_SAFE": "1"})
     with process:
