@@ -5,6 +5,7 @@ cannot see (that close() was called, say) is written as lines of JSON to the fil
 that CONFORMANCE_TRACE names; ``t=TOKEN`` in the query says which request it was.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -377,6 +378,52 @@ def stream(environ, start_response):
             time.sleep(0.005)
         yield b"in time" if seen.exists() else b"late"
 
+    return chunks()
+
+
+def hundred_mib():
+    """Give a hundred MiB, in blocks that differ; nobody keeps them."""
+    for number in range(1600):
+        yield number.to_bytes(4) * 16384
+
+
+@app
+def pours(environ, start_response):
+    start_response("200 OK", [*BYTES, ("Content-Length", str(100 << 20))])
+    return hundred_mib()
+
+
+@app
+def drinks(environ, start_response):
+    """Tell the digest of the request body, which is read in small pieces."""
+    digest = hashlib.sha256()
+    note(environ, "begun")
+    while block := environ["wsgi.input"].read(50000):
+        digest.update(block)
+    return plainly(environ, start_response, digest.hexdigest())
+
+
+@app
+def memory(environ, start_response):
+    """Tell the most that this process ever had in memory, in KiB (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    peak = status.partition("VmHWM:")[2].split()[0]
+    return plainly(environ, start_response, peak)
+
+
+@app
+def fail_seen(environ, start_response):
+    """Fail when the client has the head, and the first block."""
+    seen = Path(os.environ["CONFORMANCE_DIR"], token(environ))
+
+    def chunks():
+        yield b"first "
+        end = time.monotonic() + 10
+        while not seen.exists() and time.monotonic() < end:
+            time.sleep(0.005)
+        raise failure(environ)
+
+    start_response("200 OK", TEXT[:])
     return chunks()
 
 

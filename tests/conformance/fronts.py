@@ -48,7 +48,7 @@ NGINX_PARAMS = {
     "REQUEST_URI": "$request_uri",
     "SERVER_PROTOCOL": "$server_protocol",
     "REQUEST_SCHEME": "$scheme",
-    "HTTPS": "$https if_not_empty",
+    "HTTPS": "$http_x_tls if_not_empty",  # $https, had this server TLS
     "REMOTE_ADDR": "$remote_addr",
     "REMOTE_PORT": "$remote_port",
     "SERVER_ADDR": "$server_addr",
@@ -78,11 +78,12 @@ MaxRequestWorkers 8
 ErrorLog "{run}/front.log"
 AllowEncodedSlashes NoDecode
 SetEnvIf Request_URI ^ ap_trust_cgilike_cl
+SetEnvIf X-TLS on HTTPS=on
 {directives}
 """
 
 LIGHTTPD = """\
-server.modules = ("mod_fastcgi", "mod_scgi")
+server.modules = ("mod_setenv", "mod_fastcgi", "mod_scgi")
 server.document-root = "{run}"
 server.bind = "127.0.0.1"
 server.port = {port}
@@ -92,6 +93,7 @@ server.max-keep-alive-idle = 1
 server.stream-response-body = 1
 server.stream-request-body = 1
 server.http-parseopts = ("url-normalize" => "disable")
+$REQUEST_HEADER["X-TLS"] == "on" {{ setenv.add-environment = ("HTTPS" => "on") }}
 {directives}
 """
 
