@@ -36,7 +36,8 @@ unit: $(VENV)/.test ## Tests, with branch coverage
 golden: $(VENV)/.test ## Write the expected texts of errors; then read git diff
 	GOLDEN=write $(BIN)/pytest -q tests/config/test_golden.py
 
-bench: $(VENV)/.test ## Measure, and rewrite benchmarks/RESULTS.md (needs wrk)
+bench: $(VENV)/.test ## Measure, and rewrite benchmarks/RESULTS.md (needs wrk and nginx)
+	$(PIP) install -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.test ## Fuzz the parsers, ten minutes each

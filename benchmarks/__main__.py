@@ -23,6 +23,10 @@ BENCHMARKS = {
     "hosted": "figures",
     "built_in": "figures",
     "built_in:memory": "memory_figures",
+    "fronted": "figures",
+    "fronted:sizes": "size_figures",
+    "fronted:memory": "memory_figures",
+    "fronted:files": "file_figures",
 }
 
 

@@ -98,7 +98,8 @@ class Channel:
                 for ``patience`` seconds.
             OSError: the file cannot be read.
         """
-        self.socket.settimeout(0)  # sendfile has no flag for one call
+        if self.socket.gettimeout() != 0:
+            self.socket.settimeout(0)  # sendfile has no flag for one call
         while True:
             try:
                 return send_some(self.socket.fileno(), descriptor, start, count)

@@ -22,6 +22,7 @@ from handlerkit.protocols.fastcgi import (
     Refused,
     Request,
 )
+from handlerkit.protocols.fastcgi_records import STDOUT, WHOLE_PAGES, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -210,8 +211,8 @@ class FastCGIConversation(Conversation):
             self._protocol.forget(request)
         self.send_records(data)
 
-    def send_span(self, header: bytes, descriptor: int, start: int, size: int) -> None:
-        """Send a record whose content is ``size`` bytes of a file.
+    def send_spans(self, number: int, descriptor: int, start: int, size: int) -> None:
+        """Send records of STDOUT whose content is ``size`` bytes of a file.
 
         Raises:
             ClientDisconnected: the front is gone, or takes nothing.
@@ -220,20 +221,27 @@ class FastCGIConversation(Conversation):
         patience = self.server.settings.write_timeout
         with self._sending:
             try:
-                self.send(header, patience, _MORE)
-                while size:
-                    sent = self.send_file(descriptor, start, size, patience)
-                    if sent is None:
-                        data = os.pread(descriptor, size, start)
-                        self.send(data, patience)
-                        sent = len(data)
-                    if not sent:
-                        raise OSError("the file is shorter than it was")
-                    start += sent
-                    size -= sent
+                for header, length in spans(STDOUT, number, size, WHOLE_PAGES):
+                    self.send(header, patience, _MORE)
+                    self._send_content(descriptor, start, length, patience)
+                    start += length
             except OSError:
                 self._give_up()
                 raise
+
+    def _send_content(
+        self, descriptor: int, start: int, size: int, patience: float
+    ) -> None:
+        while size:
+            sent = self.send_file(descriptor, start, size, patience)
+            if sent is None:
+                data = os.pread(descriptor, size, start)
+                self.send(data, patience)
+                sent = len(data)
+            if not sent:
+                raise OSError("the file is shorter than it was")
+            start += sent
+            size -= sent
 
     def take(self, request: Request, size: int) -> bytes:
         """Give some of a body, b"" at its end; wait for it.

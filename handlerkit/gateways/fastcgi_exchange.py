@@ -10,10 +10,8 @@ from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.failures import refusal
 from handlerkit.handlers.input import NOTHING, Unbounded
 from handlerkit.protocols.fastcgi_records import (
-    MAX_CONTENT,
-    STDOUT,
+    WHOLE_PAGES,
     end_stdout,
-    header,
     response,
     stdout,
 )
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from handlerkit.protocols.fastcgi import Request
 
 _FAILURE = RequestError("", "500 Internal Server Error")
+_AT_ONCE = 16 * WHOLE_PAGES  # bytes of a file while other requests wait
 _INCOMPLETE = 1  # an application status, for a front that other requests wait on
 
 
@@ -119,9 +118,8 @@ class FastCGIExchange:
             return None
         self._check()
         self._begun = True
-        size = min(count, MAX_CONTENT)
-        span = header(STDOUT, self._request.id, size)
-        self._conversation.send_span(span, descriptor, start, size)
+        size = min(count, _AT_ONCE)
+        self._conversation.send_spans(self._request.id, descriptor, start, size)
         return size
 
     def write_last(self, data: bytes) -> None:

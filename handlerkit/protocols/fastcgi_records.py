@@ -36,6 +36,7 @@ OVERLOADED = 2
 UNKNOWN_ROLE = 3
 
 MAX_CONTENT = 65535  # bytes of one record
+WHOLE_PAGES = 61440  # as many as make whole pages of memory, of 4 KiB
 
 HEADER = Struct("!BBHHBx")  # version, type, request id, content length, padding length
 BEGIN_BODY = Struct("!HB5x")  # role, flags
@@ -52,15 +53,18 @@ def header(kind: int, request_id: int, length: int) -> bytes:
     return HEADER.pack(VERSION, kind, request_id, length, 0)
 
 
-def spans(kind: int, request_id: int, size: int) -> Iterator[tuple[bytes, int]]:
+def spans(
+    kind: int, request_id: int, size: int, most: int = MAX_CONTENT
+) -> Iterator[tuple[bytes, int]]:
     """Cut ``size`` bytes into records: each one's header, and its bytes to follow.
 
-    For a file that the operating system sends, each header goes before its span.
+    For a file that the operating system sends, each header goes before its span, of
+    `WHOLE_PAGES` at the ``most``.
     """
-    whole = header(kind, request_id, MAX_CONTENT)
-    while size > MAX_CONTENT:
-        yield whole, MAX_CONTENT
-        size -= MAX_CONTENT
+    whole = header(kind, request_id, most)
+    while size > most:
+        yield whole, most
+        size -= most
     if size:
         yield header(kind, request_id, size), size
 
