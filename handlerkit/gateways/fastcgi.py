@@ -141,12 +141,13 @@ class FastCGIConversation(Conversation):
             if type(event) is Request:
                 job = FastCGIExchange(self, event)
             elif type(event) is Refused:
+                self.server.complain(f"a FastCGI request is refused: {event.error}")
                 job = FastCGIExchange(self, event.request, event.error)
             elif type(event) is Answer:
                 job = Answering(self, event.data)
             else:
                 if type(event) is Broken:
-                    self.server.log(f"a FastCGI connection is cut: {event.error}")
+                    self.server.complain(f"a FastCGI connection is cut: {event.error}")
                     self._is_over = True
                     self.cut()
                 continue

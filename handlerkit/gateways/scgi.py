@@ -87,6 +87,7 @@ class SCGIConversation(Conversation):
         try:
             environ = parser.feed(data)
         except RequestError as error:
+            self.server.complain(f"an SCGI request is refused: {error}")
             self._refuse(error)
             return None
         if environ is None:

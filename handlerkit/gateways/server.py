@@ -23,6 +23,7 @@ from handlerkit.gateways.conversation import (
 from handlerkit.gateways.crew import Crew
 from handlerkit.gateways.failures import log_failure, log_no_path
 from handlerkit.gateways.listening import close_all
+from handlerkit.gateways.log import sparing
 from handlerkit.gateways.poller import make_poller
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Server:
         self.kits = kits
         self.settings = settings
         self.log = log
+        self.complain = sparing(log)  # of fronts, which may go on and on
         self.stderr = sys.stderr if stderr is None else stderr
         self.stopping = False
         self._has_doubts = False

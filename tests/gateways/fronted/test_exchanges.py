@@ -47,6 +47,19 @@ def test_a_request_is_answered_in_the_form_of_cgi(serve, protocol, bind):
     assert answer.headers["content-length"] == "5"
 
 
+@KINDS
+def test_the_log_says_once_why_requests_are_refused(serve, protocol):
+    """A front that is set up wrongly sends nothing else."""
+    served = serve(hello, protocol)
+
+    answers = [ask(served, protocol, CONTENT_LENGTH="many") for _ in range(3)]
+
+    assert [answer.status for answer in answers] == ["400 Bad Request"] * 3
+    (line,) = served.log
+    assert line.startswith(f"a{'n' * (protocol == 'SCGI')} {protocol} request is ref")
+    assert "CONTENT_LENGTH" in line
+
+
 def test_a_front_may_go_on_while_the_application_closes_what_it_answered(serve):
     """nginx begins its next request, by the same id, on END_REQUEST."""
     answered = threading.Event()
