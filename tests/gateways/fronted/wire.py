@@ -154,9 +154,8 @@ class Front:
         path = self.url.removeprefix("unix:")
         if path != self.url:
             sock = socket.socket(socket.AF_UNIX)
-            sock.settimeout(PATIENCE)
             try:
-                sock.connect(path)
+                sock.connect(path)  # blocks while the backlog is full
             except OSError:
                 sock.close()
                 raise
