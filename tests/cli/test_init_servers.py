@@ -41,6 +41,9 @@ def application(environ, start_response):
     if path == "/pieces":
         start_response("200 OK", [("X-Accel-Buffering", "no")])
         return pieces()
+    if path == "/short":
+        start_response("200 OK", [("Content-Length", "100000")])
+        return [b"x" * 10_000]
     if path == "/go-on":
         goes_on.set()
     if path == "/die-once":
@@ -87,6 +90,7 @@ LoadModule mpm_event_module {modules}/mod_mpm_event.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule alias_module {modules}/mod_alias.so
 LoadModule headers_module {modules}/mod_headers.so
+LoadModule setenvif_module {modules}/mod_setenvif.so
 LoadModule cgid_module {modules}/mod_cgid.so
 LoadModule proxy_module {modules}/mod_proxy.so
 LoadModule proxy_http_module {modules}/mod_proxy_http.so
@@ -134,6 +138,7 @@ class Asked:
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
         self.location = response.getheader("Location", "")
+        self.length = response.getheader("Content-Length", "")
         self.body = response.read()
 
     @property
@@ -327,6 +332,21 @@ def test_a_body_arrives(front):
     path = front.url.rstrip("/") + "/post"
 
     assert front.ask(path, "POST", b"x" * 100_000).environ["body"] == "x" * 100_000
+
+
+def test_the_length_of_a_response_reaches_the_client(front):
+    """So that it sees where one breaks off."""
+    answer = front.ask(front.url.rstrip("/") + "/")
+
+    assert answer.length == str(len(answer.body))
+
+
+@pytest.mark.parametrize(("kind", "via"), WAYS)
+def test_a_response_that_is_short_of_its_length_is_seen_to_be(make_front, kind, via):
+    front = make_front(kind, via, "/a.b/c")
+
+    with pytest.raises(http.client.IncompleteRead):
+        front.ask("/a.b/c/short")
 
 
 def test_authorization_is_seen(front):
