@@ -4,6 +4,8 @@ The responder is written by hand, byte by byte, without handlerkit: the table is
 front servers. handlerkit's gateways use the means that it shows to work.
 """
 
+import os
+import signal
 import socket
 import struct
 import threading
@@ -17,6 +19,8 @@ HEAD = b"Status: 200 OK\r\nContent-Type: text/plain\r\n"
 HEADS = {"no length": HEAD + b"\r\n", "length": HEAD + b"Content-Length: 9\r\n\r\n"}
 INVALID = b"\xff" * 8  # a record of no version of FastCGI
 
+AT_ONCE = " at once"
+
 PATIENCE = 20.0  # seconds; the fronts close after one that brings nothing
 
 
@@ -24,9 +28,9 @@ PATIENCE = 20.0  # seconds; the fronts close after one that brings nothing
 class Row:
     """One way of breaking off, and what the client (HTTP/1.1) then sees.
 
-    ``sees`` is "break" or "nothing" (a whole response), for a response without
-    Content-Length and with one. Some fronts leave the client waiting for the rest until
-    the time for keep-alive is over, which is a break, too.
+    ``sees`` is "break", "nothing" (a whole response) or "page" (of the front's own),
+    for a response without Content-Length and with one. Some fronts leave the client
+    waiting for the rest until the time for keep-alive is over, which is a break, too.
     """
 
     front: str
@@ -46,24 +50,26 @@ def rows() -> list[Row]:
 
 
 _BREAK = ("break", "break")
-_NOTHING = ("nothing", "nothing")
 _LENGTH = ("nothing", "break")
+_PAGE = ("page", "page")
 _BOTH = "unix, tcp"
 _TABLE = {
-    ("nginx", "FastCGI", _BOTH, "application status 1"): _LENGTH,
-    ("Apache", "FastCGI", _BOTH, "application status 1"): _NOTHING,
-    ("lighttpd", "FastCGI", _BOTH, "application status 1"): _LENGTH,
+    ("nginx, Apache, lighttpd", "FastCGI", _BOTH, "application status 1"): _LENGTH,
     ("nginx", "FastCGI", _BOTH, "close without END_REQUEST"): _LENGTH,
     ("Apache, lighttpd", "FastCGI", _BOTH, "close without END_REQUEST"): _BREAK,
     ("nginx", "FastCGI", "unix", "reset"): _LENGTH,
     ("nginx", "FastCGI", "tcp", "reset"): _BREAK,
     ("Apache, lighttpd", "FastCGI", _BOTH, "reset"): _BREAK,
     ("nginx, Apache, lighttpd", "FastCGI", _BOTH, "invalid record"): _BREAK,
-    ("nginx", "SCGI", _BOTH, "close"): _LENGTH,
-    ("Apache", "SCGI", _BOTH, "close"): _NOTHING,
-    ("lighttpd", "SCGI", _BOTH, "close"): _LENGTH,
+    ("nginx, Apache, lighttpd", "SCGI", _BOTH, "close"): _LENGTH,
     ("nginx, Apache, lighttpd", "SCGI", "tcp", "reset"): _BREAK,
     ("nginx, Apache, lighttpd", "SCGI", "unix", "close on an unread byte"): _BREAK,
+    # What the front finds there when it comes to read.
+    ("nginx, Apache", "FastCGI", "unix", "invalid record at once"): _BREAK,
+    ("lighttpd", "FastCGI", "unix", "invalid record at once"): _LENGTH,
+    ("nginx", "SCGI", "unix", "close on an unread byte at once"): _BREAK,
+    ("Apache", "SCGI", "unix", "close on an unread byte at once"): _PAGE,
+    ("lighttpd", "SCGI", "unix", "close on an unread byte at once"): _LENGTH,
 }
 
 
@@ -101,6 +107,16 @@ class Responder(Fronted):
                     self.fastcgi(connection)
                 else:
                     self.scgi(connection)
+            if self.means.endswith(AT_ONCE):
+                os.killpg(self.process.pid, signal.SIGCONT)
+
+    def send(self, connection, data):
+        """Send the head and half of a body; the client gets to see it, or not yet."""
+        if self.means.endswith(AT_ONCE):
+            os.killpg(self.process.pid, signal.SIGSTOP)
+            self.seen.set()
+        connection.sendall(data)
+        self.seen.wait(10)
 
     def stop(self):
         self.listener.close()
@@ -117,8 +133,12 @@ class Responder(Fronted):
         with Connection(self.port, PATIENCE) as connection:
             connection.send(request)
             answer = connection.answer(watch=lambda _: self.seen.set())
-        assert answer.body[:4] == b"half", self.name
         assert connection.ended != "timeout", self.name
+        if answer.status is None:
+            return "break"
+        if answer.status >= 500:
+            return "page"
+        assert answer.body[:4] == b"half", self.name
         return "nothing" if answer.complete else "break"
 
     def sent(self, case) -> tuple[int, bytes]:
@@ -148,18 +168,17 @@ class Responder(Fronted):
                 buffer = buffer[8 + length + padding :]
                 number = at if kind == 5 and not length else None
         self.variables = variables
-        connection.sendall(record(6, number, HEADS[self.head] + b"half"))
-        self.seen.wait(10)
+        self.send(connection, record(6, number, HEADS[self.head] + b"half"))
         if self.means in ("application status 1", "end"):
             end = struct.pack(">IB3x", self.means != "end", 0)
             connection.sendall(record(6, number, b"") + record(3, number, end))
-        elif self.means == "invalid record":
+        elif self.means.startswith("invalid record"):
             connection.sendall(INVALID)
         elif self.means == "reset":
             reset(connection)
 
     def scgi(self, connection):
-        keeps = self.means == "close on an unread byte"
+        keeps = self.means.startswith("close on an unread byte")
         buffer = b""
         length = None
         while length is None or len(buffer) < length:
@@ -168,8 +187,7 @@ class Responder(Fronted):
             if colon:
                 length = int(digits) + len(digits) + 2
         self.variables = connection.recv(length - keeps)
-        connection.sendall(HEADS[self.head] + b"half")
-        self.seen.wait(10)
+        self.send(connection, HEADS[self.head] + b"half")
         if self.means == "reset":
             reset(connection)
 
