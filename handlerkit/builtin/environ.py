@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from handlerkit.builtin.settings import EnvironSettings
+    from handlerkit.hooks.specs import Handler
 
 
 class Environ:
@@ -35,7 +36,11 @@ class Environ:
         self._copies = tuple(settings.copies.items())
 
     @hookimpl
-    def add_cgi_vars(self, environ: dict[str, Any]) -> None:
+    def add_cgi_vars(
+        self,
+        handler: Handler,  # noqa: ARG002 - all arguments, for a call without adapter
+        environ: dict[str, Any],
+    ) -> None:
         """Apply the settings, before the scheme is taken from environ."""
         for name, old in self._copies:
             if old in environ:

@@ -41,20 +41,28 @@ class RequestId:
 
     # First, so that REMOTE_ADDR is still the peer's, whatever other plugins make of it.
     @hookimpl(tryfirst=True)
-    def setup_environ(self, environ: dict[str, Any]) -> None:
+    def setup_environ(
+        self,
+        handler: Handler,  # noqa: ARG002 - all arguments, for a call without adapter
+        environ: dict[str, Any],
+    ) -> None:
         """Decide on the id."""
-        given = environ.pop(self._key, None)
         environ.pop(CLIENT_KEY, None)
-        if given is not None and _valid(given):
-            if self._trusts(environ):
-                environ[KEY] = given
-                return
-            environ[CLIENT_KEY] = given
+        if self._key in environ:
+            given = environ.pop(self._key)
+            if _valid(given):
+                if self._trusts(environ):
+                    environ[KEY] = given
+                    return
+                environ[CLIENT_KEY] = given
         environ[KEY] = new_id()
 
     @hookimpl
     def response_starting(
-        self, handler: Handler, headers: list[tuple[str, str]]
+        self,
+        handler: Handler,
+        status: str,  # noqa: ARG002 - likewise
+        headers: list[tuple[str, str]],
     ) -> None:
         """Echo the id, unless the application has a header of that name."""
         request_id = (handler.environ or {}).get(KEY)
