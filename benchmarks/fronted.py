@@ -118,7 +118,7 @@ def figures(rounds: int = 5) -> list[Figure]:
             "uWSGI, no threads": (uwsgi(protocol, 1, keep=keep), "-", "-"),
         }
         if protocol == "fastcgi":
-            peers["flup6"] = (flup(keep=keep), "≥ 7" if keep else "-", "≥ 7")
+            peers["flup6"] = (flup(keep=keep), "-", "≥ 7")
         with fronted(own, *(peer for peer, *_ in peers.values())):
             found += compare(own, peers, f"{title}, hello", "/", rounds=rounds)
     return found

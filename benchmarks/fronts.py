@@ -265,7 +265,8 @@ def wait_for_path(path: str, process: subprocess.Popen[bytes]) -> None:
 
 def wrk(url: str, *options: str, seconds: float = SECONDS) -> str:
     """Give what wrk says, of 16 connections."""
-    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", *options, url]
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", "--timeout", "20s"]
+    command += [*options, url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(said)
