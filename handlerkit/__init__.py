@@ -1,10 +1,8 @@
 """handlerkit: the edge of a WSGI application, declared in TOML, extended by plugins.
 
 Names are imported when they are first used: a CGI process that needs a handler
-pays for a handler, and for no more.
+pays for a handler, and for no more. That is why ``__future__`` is not imported here.
 """
-
-from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     )
     from handlerkit.hooks.markers import hookimpl
     from handlerkit.kit.assembly import Kit, load
-    from handlerkit.kit.one_shot import run_cgi
+    from handlerkit.kit.bundle import run_cgi
     from handlerkit.kit.running import wsgi
     from handlerkit.kit.serving import serve
 
@@ -57,7 +55,7 @@ _HOMES = {
     "Kit": "kit.assembly",
     "hookimpl": "hooks.markers",
     "load": "kit.assembly",
-    "run_cgi": "kit.one_shot",
+    "run_cgi": "kit.bundle",
     "serve": "kit.serving",
     "wsgi": "kit.running",
 }

@@ -4,8 +4,6 @@
 argparse, and for all the other commands, with each request.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -16,14 +14,14 @@ if TYPE_CHECKING:
 _CONFIG = "handlerkit.toml"
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Run the command line; always ends in SystemExit."""
     config = _config_of_cgi(sys.argv[1:])
     if config is None:
         from handlerkit.cli import main as run
 
         run()
-    from handlerkit.kit.one_shot import run_cgi
+    from handlerkit.kit.bundle import run_cgi
 
     raise SystemExit(run_cgi(config))
 

@@ -27,7 +27,7 @@ def serve(options: Namespace) -> int:
 
 def cgi(options: Namespace) -> int:
     """Serve the one request of this CGI process."""
-    from handlerkit.kit.one_shot import run_cgi
+    from handlerkit.kit.bundle import run_cgi
 
     return run_cgi(options.config)
 

@@ -19,6 +19,8 @@ from handlerkit.config.references import fields
 from handlerkit.config.taken import kinds_at
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
 from handlerkit.kit.assembly import load
+from handlerkit.kit.bundle import bundle_name
+from handlerkit.kit.bundling import bundle
 from handlerkit.kit.constants import Encoder, NoConstant, source
 from handlerkit.kit.frozen import FORMAT, check_folder, file_hash, frozen_name
 from handlerkit.kit.inline import inline_secrets
@@ -58,23 +60,25 @@ def write(kit: Kit, path: Path) -> Path:
     text = frozen_text(kit, path)
     file = path.with_name(frozen_name(path.name))
     check_folder(str(path.absolute().parent))
-    _replace(file, text, path.stat())
-    with suppress(OSError):  # without, each process compiles it
-        py_compile.compile(
+    _replace(file, text.encode(), path.stat())
+    with suppress(OSError):  # without, each process compiles it, and looks for the rest
+        cached = py_compile.compile(
             str(file),
             dfile=file.name,
             doraise=True,
             invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
         )
+        bundled = Path(str(cached)).with_name(bundle_name(path.name))
+        _replace(bundled, bundle(kit), path.stat())
     return file
 
 
-def _replace(file: Path, text: str, like: os.stat_result) -> None:
+def _replace(file: Path, content: bytes, like: os.stat_result) -> None:
     """Write a file whole or not at all, to be read by whom the configuration is."""
     descriptor, name = mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
         if hasattr(os, "chown"):
             with suppress(OSError):
                 os.chown(name, -1, like.st_gid)

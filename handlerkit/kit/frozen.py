@@ -12,10 +12,9 @@ import sys
 from _frozen_importlib_external import MAGIC_NUMBER
 from _imp import source_hash
 from marshal import loads
-from stat import S_IWGRP, S_IWOTH
 
 from handlerkit import __version__
-from handlerkit.errors import HandlerkitError
+from handlerkit.kit.bundle import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +28,6 @@ FORMAT = 1
 _KEY = 0x68616E646C65726B  # any would do, always the same
 _CHECKED = 3  # flags of bytecode that is held against its source (PEP 552)
 _HEAD = 16  # bytes before the code itself
-_BLOCK = 1 << 20
-
-
-class Refused(HandlerkitError):
-    """A frozen file that others than its owner may write to."""
 
 
 def frozen_name(config: str) -> str:
@@ -75,14 +69,14 @@ def read(directory: str, name: str) -> Constants:
 
     Raises:
         OSError: there is none, or it cannot be read.
-        Refused: it, or its directory, is not its owner's alone to write.
+        HandlerkitError: it, or its directory, is not its owner's alone to write.
         Exception: it is no module of constants.
     """
     cached = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
-    with _Folder(directory) as folder:
+    with Folder(directory) as folder:
         source = folder.read(name)
         try:
-            with _Folder("__pycache__", folder) as cache:
+            with Folder("__pycache__", folder) as cache:
                 code = _code(cache.read(cached), source)
         except OSError:
             code = None
@@ -97,9 +91,9 @@ def check_folder(directory: str) -> None:
     """Refuse a directory that nothing frozen would be read from.
 
     Raises:
-        Refused: with the words that say why.
+        HandlerkitError: with the words that say why.
     """
-    with _Folder(directory):
+    with Folder(directory):
         return
 
 
@@ -110,86 +104,6 @@ def _code(compiled: bytes, source: bytes) -> Any:
     if not compiled.startswith(head):
         return None
     return loads(memoryview(compiled)[_HEAD:])  # noqa: S302 - likewise
-
-
-class _Folder:
-    """A directory whose files are opened through it: what was checked is what is read.
-
-    Where there are no such permissions, as on Windows, nothing is checked.
-    """
-
-    def __init__(self, path: str, outer: _Folder | None = None) -> None:
-        self.path: str = path if outer is None else os.path.join(outer.path, path)
-        self.descriptor: int | None = None
-        self.owner = 0
-        if hasattr(os, "geteuid"):
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-            within = None if outer is None else outer.descriptor
-            self.descriptor = os.open(path, flags, dir_fd=within)
-            status = os.fstat(self.descriptor)
-            self.owner = status.st_uid if outer is None else outer.owner
-            try:
-                self._check(status, self.path)
-            except Refused:
-                os.close(self.descriptor)
-                raise
-
-    def __enter__(self) -> _Folder:  # noqa: PYI034 - Self is in typing, which is dear
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.descriptor is not None:
-            os.close(self.descriptor)
-
-    def read(self, name: str) -> bytes:
-        """Read a file of this directory, whole."""
-        path = os.path.join(self.path, name)
-        if self.descriptor is None:
-            with open(path, "rb", 0) as file:
-                return file.readall()
-        flags = os.O_RDONLY | os.O_CLOEXEC
-        descriptor = os.open(name, flags, dir_fd=self.descriptor)
-        try:
-            self._check(os.fstat(descriptor), path)
-            parts = []
-            while part := os.read(descriptor, _BLOCK):
-                parts.append(part)
-        finally:
-            os.close(descriptor)
-        return b"".join(parts)
-
-    def _check(self, status: os.stat_result, path: str) -> None:
-        """Refuse what others may write to.
-
-        Raises:
-            Refused: with the words that say who.
-        """
-        if status.st_uid not in (0, self.owner, os.geteuid()):
-            raise Refused(
-                f"{path} belongs to user {status.st_uid}, who may write to it"
-            )
-        if status.st_mode & S_IWOTH:
-            raise Refused(f"the world may write to {path}")
-        if status.st_mode & S_IWGRP and not _is_own_group(status):
-            text = f"group {status.st_gid} may write to {path}"
-            raise Refused(f"{text}, and is not its owner's own")
-
-
-def _is_own_group(status: os.stat_result) -> bool:
-    """Say whether a group is its owner's own: of the same name, with nobody else in.
-
-    Where users share their primary group, that is nobody's own.
-    """
-    # Rare: a umask of 002. pwd is loaded by site already, grp is not.
-    from grp import getgrgid
-    from pwd import getpwuid
-
-    try:
-        owner, group = getpwuid(status.st_uid), getgrgid(status.st_gid)
-    except KeyError:
-        return False
-    own = owner.pw_gid == status.st_gid and owner.pw_name == group.gr_name
-    return own and set(group.gr_mem) <= {owner.pw_name}
 
 
 def is_fresh(constants: Constants, directory: str, config: str) -> bool:

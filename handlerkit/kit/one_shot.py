@@ -1,4 +1,4 @@
-"""`run_cgi`: the one request of this process, with a frozen kit where there is one."""
+"""The one request of this process, with a frozen kit where there is one."""
 
 from __future__ import annotations
 
@@ -26,13 +26,8 @@ if TYPE_CHECKING:
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def run_cgi(source: Source, app: WSGIApplication | None = None) -> int:
-    """Serve the one request of this CGI process; give the exit code (RFC 3875).
-
-    File descriptor 1 goes to stderr from here on, so that nothing that is printed
-    gets into the response. An invalid configuration answers 500, with the mistakes
-    on stderr. What `handlerkit freeze` wrote beside the file is taken, if it is fresh.
-    """
+def run(source: Source, app: WSGIApplication | None) -> int:
+    """Serve the request as `run_cgi` has to; give the exit code."""
     streams = cgi.Streams()
     try:
         kit: Any = _frozen(source, app) or _loaded(source, app)

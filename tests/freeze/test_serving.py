@@ -36,6 +36,7 @@ MODULES = {
     "handlerkit.hooks",
     "handlerkit.hooks.markers",
     "handlerkit.kit",
+    "handlerkit.kit.bundle",
     "handlerkit.kit.frozen",
     "handlerkit.kit.lifecycle",
     "handlerkit.kit.one_shot",
@@ -200,7 +201,7 @@ def test_a_process_writes_nothing_beside_the_file(site):
     site.ask()
 
     assert sorted(site.directory.rglob("*frozen*")) == before
-    assert len(before) == 2
+    assert len(before) == 3
 
 
 @pytest.mark.parametrize(
