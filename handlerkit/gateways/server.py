@@ -245,9 +245,12 @@ class Server:
 
     def wait(self) -> None:
         """Wait for what is to be done, and see to connections that are late."""
-        if self.stopping and self._is_finished():
-            self._crew.finish()
-            return
+        if self.stopping:
+            if self._is_finished():
+                self._crew.finish()
+                return
+            if self._crew.ready:  # who is looked at once more
+                return
         self._accept_or_not()
         things = self._poller.wait(self._patience())
         ready = self._crew.ready

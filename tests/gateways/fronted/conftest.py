@@ -16,10 +16,13 @@ from handlerkit.gateways.server import Server
 from tests.gateways.fronted.wire import PATIENCE, Client, Front
 
 HANDLERS = {"FastCGI": FastCGIHandler, "SCGI": SCGIHandler}
+LONG = 10 * PATIENCE  # a server that forgets something must not be helped by its clock
 SETTINGS = {
     "threads": 2,
     "graceful_timeout": PATIENCE,
-    "header_timeout": PATIENCE,
+    "header_timeout": LONG,
+    "keep_alive_timeout": LONG,
+    "farewell_timeout": LONG,
     "max_header_size": 65536,
     "max_params": 250,
     "max_requests": 16,

@@ -274,14 +274,7 @@ def test_load_from_many_connections_is_all_answered(serve, protocol):
 @KINDS
 def test_no_job_waits_for_the_next_event(serve, protocol):
     """Nothing is due for long here: what is forgotten would stay so."""
-    patience = 10 * PATIENCE
-    served = serve(
-        hello,
-        protocol,
-        header_timeout=patience,
-        keep_alive_timeout=patience,
-        farewell_timeout=patience,
-    )
+    served = serve(hello, protocol)
     answers = []
 
     def load():
