@@ -1,0 +1,183 @@
+"""Several requests on one FastCGI connection, where one of them does not go on."""
+
+import select
+import sys
+import threading
+
+import pytest
+
+from tests.gateways.fronted.conftest import hello
+from tests.gateways.fronted.wire import (
+    PATIENCE,
+    STDIN,
+    Front,
+    head,
+    parse,
+    record,
+    request,
+    scgi,
+)
+
+UNREAD = 1 << 18  # what may wait to be taken, of one body
+
+
+def begin(client, number, size, body=b""):
+    """Begin a request that keeps the connection, with some of its body."""
+    client.send(head(number, keep=True, CONTENT_LENGTH=str(size), PATH_INFO="/slow"))
+    for at in range(0, len(body), 60_000):
+        client.send(record(STDIN, number, body[at : at + 60_000]))
+
+
+class Slow:
+    """Echoes bodies; at /slow it takes nothing before it is told to."""
+
+    def __init__(self):
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/slow":
+            self.begun.set()
+            self.go.wait(PATIENCE)
+        body = environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        return [body]
+
+
+def test_who_takes_no_body_lets_others_be_served_while_little_of_it_waits(serve):
+    slow = Slow()
+    client = serve(slow).client()
+    body = b"x" * (UNREAD - 60_000)
+    begin(client, 1, len(body), body)
+    assert slow.begun.wait(PATIENCE)
+
+    client.send(request(2, b"other", keep=True))
+    assert client.answer(2).body == b"other"
+    slow.go.set()
+    client.send(record(STDIN, 1))
+    assert client.answer(1).body == body
+
+
+def test_who_takes_no_large_body_keeps_others_waiting_until_it_goes_on(serve):
+    slow = Slow()
+    client = serve(slow, read_timeout=PATIENCE).client()
+    body = b"x" * (UNREAD + 70_000)
+    begin(client, 1, len(body), body)
+    assert slow.begun.wait(PATIENCE)
+    client.send(request(2, b"other", keep=True) + record(STDIN, 1))
+
+    assert not select.select([client.socket], [], [], 0.2)[0]
+    slow.go.set()
+    answers = client.answers(1, 2)
+
+    assert (answers[1].body, answers[2].body) == (body, b"other")
+
+
+def test_who_ends_without_its_large_body_lets_the_others_go_on(serve):
+    go = threading.Event()
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/slow":
+            go.wait(PATIENCE)
+        return hello(environ, start_response)
+
+    client = serve(application).client()
+    begin(client, 1, 600_000, b"x" * (UNREAD + 70_000))
+    client.send(request(2, keep=True))
+    go.set()
+
+    answers = client.answers(1, 2)
+    assert (answers[1].body, answers[2].body) == (b"hello", b"hello")
+
+
+def test_whose_body_does_not_come_is_answered_408_and_the_others_as_usual(serve):
+    client = serve(Slow(), read_timeout=0.3).client()
+    client.send(head(1, keep=True, CONTENT_LENGTH="10", PATH_INFO="/"))
+    for number in range(2, 7):
+        client.send(request(number, b"other", keep=True))
+        assert client.answer(number).body == b"other"
+
+    assert client.answer(1).status == "408 Request Timeout"
+    client.send(request(1, b"again", keep=True))
+    assert client.answer(1).body == b"again"
+
+
+def test_a_front_that_takes_nothing_is_cut_and_all_its_requests_are_disconnects(serve):
+    begun = threading.Barrier(3)
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        begun.wait(PATIENCE)
+        for _ in range(1000):
+            yield b"x" * 100_000
+
+    served = serve(application, write_timeout=0.2)
+    client = served.client()
+    client.send(request(1, keep=True) + request(2, keep=True))
+    begun.wait(PATIENCE)
+    other = served.client()  # is read once a thread has nothing more to send
+    other.send(request(keep=True, REQUEST_METHOD="HEAD"))
+    begun.abort()
+
+    assert other.answer().status != ""
+    served.server.stop()
+    served.join()
+    assert [each.ended for each in served.kit.handlers[:2]] == ["disconnected"] * 2
+    data, _ = client.rest()
+    assert len(data) < 10_000_000
+
+
+APP = """
+import os
+import threading
+
+PAUSE = threading.Event()
+
+
+def application(environ, start_response):
+    count = 0
+    while piece := environ["wsgi.input"].read(100_000):
+        count += len(piece)
+        PAUSE.wait(0.001)  # slower than the front
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    with open("/proc/self/statm") as memory:
+        pages = int(memory.read().split()[1])
+    return [f"{count} {pages * os.sysconf('SC_PAGE_SIZE')}".encode()]
+"""
+CONFIG = """
+[app]
+target = "app:application"
+
+[handler]
+class = "{}Handler"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("protocol", ["FastCGI", "SCGI"])
+def test_a_large_upload_to_a_slow_reader_takes_little_memory(program, protocol):
+    program.write("app.py", APP)
+    serving = program(CONFIG.format(protocol), "unix")
+    front = Front(serving.bind)
+    sizes = []
+    for size in (0, 100_000_000):
+        client = front.client()
+        piece = b"x" * 50_000
+        if protocol == "SCGI":
+            client.send(scgi(CONTENT_LENGTH=str(size)))
+        else:
+            client.send(head(CONTENT_LENGTH=str(size)))
+            piece = record(STDIN, 1, piece)
+        for _ in range(size // 50_000):
+            client.send(piece)
+        if protocol == "SCGI":
+            answer = parse(*client.rest())
+        else:
+            client.send(record(STDIN, 1))
+            answer = client.answer()
+        count, resident = answer.body.split()
+        assert int(count) == size
+        sizes.append(int(resident))
+    front.close()
+
+    print(f"{protocol}: {(sizes[1] - sizes[0]) / 1e6:.1f} MB for 100 MB")
+    assert sizes[1] - sizes[0] < 8_000_000
