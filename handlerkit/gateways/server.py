@@ -245,12 +245,8 @@ class Server:
 
     def wait(self) -> None:
         """Wait for what is to be done, and see to connections that are late."""
-        if self.stopping:
-            if self._is_finished():
-                self._crew.finish()
-                return
-            if self._crew.ready:  # who is looked at once more
-                return
+        if self.stopping and self._goes_on_at_once():
+            return
         self._accept_or_not()
         things = self._poller.wait(self._patience())
         ready = self._crew.ready
@@ -333,6 +329,13 @@ class Server:
             self._open.add(conversation)
             self._crew.ready.append(conversation)
         return True
+
+    def _goes_on_at_once(self) -> bool:
+        """Wind down; say whether there is something to do before the next event."""
+        if self._is_finished():
+            self._crew.finish()
+            return True
+        return bool(self._crew.ready)  # who is looked at once more
 
     def _is_finished(self) -> bool:
         """Wind down; say when that is done."""
