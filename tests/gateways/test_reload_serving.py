@@ -12,6 +12,7 @@ import pytest
 
 import handlerkit
 from tests.conftest import Connection
+from tests.gateways.fronted.wire import STDIN, Front, head, record
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "SIGHUP"), reason="this platform has no SIGHUP"
@@ -241,6 +242,32 @@ def test_an_exchange_of_scgi_is_finished_as_it_was_begun(shop):
         assert client.recv(4096) == b"bends"
 
     said(serving, "finished 1 red", "closed red")
+
+
+def test_exchanges_of_fastcgi_are_finished_as_they_were_begun(shop):
+    """One is held across the reload; a kept connection has the new kit after it."""
+    config = '[handler]\nclass = "FastCGIHandler"\n' + CONFIG
+    serving = shop(config.format("red"), "unix")
+    front = Front(serving.bind)
+    held, kept = front.client(), front.client()
+    assert kept.ask(keep=True).body == b"red"
+    held.send(head(keep=True, CONTENT_LENGTH="5"))
+    _, _, content = held.record()
+    assert content.endswith(b"red")
+
+    reload(shop, serving, config.format("blue"))
+    said(serving, ", generation 2")
+    assert "closed red" not in serving.log
+    assert kept.ask(keep=True).body == b"blue"
+    held.send(record(STDIN, 1, b" ends") + record(STDIN, 1))
+    data = held.record()[2]
+    while len(data) < len(b" ends"):
+        data += held.record()[2]
+
+    assert data == b" ends"
+    said(serving, "finished 1 red", "closed red")
+    front.close()
+    assert serving.stop() == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd's")

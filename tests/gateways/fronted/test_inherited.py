@@ -1,6 +1,7 @@
 """Sockets that a web server, or systemd, hands over: spawned as lighttpd does it."""
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -77,3 +78,52 @@ def test_only_the_web_servers_that_are_listed_may_connect(spawn, listed, served)
         assert client.ask().status == "200 OK"
     else:
         assert client.ended()
+
+
+SYSTEMD = """
+[app]
+target = "wsgiref.simple_server:demo_app"
+
+[handler]
+class = "{protocol}Handler"
+
+[server]
+bind = "systemd"
+workers = {workers}
+"""
+# What systemd does before it executes a service: LISTEN_PID is the service's own.
+EXEC = "LISTEN_PID=$$ LISTEN_FDS=1 exec {python} -m handlerkit serve"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd's")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("protocol", ["FastCGI", "SCGI"])
+def test_a_socket_of_systemd_is_served_and_left_to_it(tmp_path, protocol, workers):
+    config = SYSTEMD.format(protocol=protocol, workers=workers)
+    (tmp_path / "handlerkit.toml").write_text(config)
+    front = Front(f"unix:{tmp_path}/s")
+    with socket.socket(socket.AF_UNIX) as sock, (tmp_path / "log").open("wb") as log:
+        sock.bind(str(tmp_path / "s"))
+        sock.listen()
+        number = sock.fileno()
+        command = EXEC.format(python=shlex.quote(sys.executable))
+        with subprocess.Popen(
+            ["/bin/bash", "-c", f"exec 3<&{number}; {command}"],
+            pass_fds=[number],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": ROOT},
+        ) as process:
+            try:
+                client = front.client()
+                answer = client.scgi() if protocol == "SCGI" else client.ask()
+            finally:
+                process.terminate()
+            code = process.wait(PATIENCE)
+    front.close()
+
+    assert b"Hello world!" in answer.body
+    assert code == 0
+    assert (tmp_path / "s").exists()

@@ -1,7 +1,10 @@
 """Several processes of FastCGI or SCGI, under gunicorn's arbiter."""
 
+import grp
 import os
 import signal
+import socket
+import stat
 
 import pytest
 
@@ -104,3 +107,35 @@ def test_sigterm_ends_a_worker_that_has_only_been_forked(program):
     serving.wait_until((program.directory / "held-2").exists)
 
     assert serving.stop() == 0
+
+
+def is_stale(path):
+    """Say whether nobody listens at a socket that is there."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        try:
+            sock.connect(path)
+        except ConnectionRefusedError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("protocol", ["FastCGI", "SCGI"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_socket_has_its_mode_and_replaces_a_stale_one(program, protocol, workers):
+    program.write("app.py", APP)
+    config = CONFIG.format(protocol=protocol).replace("= 2", f"= {workers}")
+    own = grp.getgrgid(os.getgid())
+    group = grp.getgrall()[-1] if os.geteuid() == 0 else own
+    config += f'unix_mode = "600"\nunix_owner = ":{group.gr_name}"\n'
+    for _ in range(2):
+        serving = program(config, "unix")
+        path = serving.bind.removeprefix("unix:")
+        client = Front(serving.bind).client()
+        answer = client.scgi() if protocol == "SCGI" else client.ask()
+        found = os.stat(path)  # noqa: PTH116 - as it was given
+        serving.kill()
+        serving.wait_until(lambda path=path: is_stale(path))  # its workers died, too
+        client.close()
+
+        assert answer.status == "200 OK"
+        assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o600, group.gr_gid)
