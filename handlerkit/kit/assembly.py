@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,13 +35,24 @@ if TYPE_CHECKING:
 _TARGET = ("app", "target")
 
 
+class Imported(NamedTuple):
+    """The modules that were there before the application was imported.
+
+    ``since`` is when loading began, in nanoseconds since the epoch.
+    """
+
+    since: int
+    modules: tuple[str, ...]
+
+
 class Kit:
     """Everything that one configuration declares, ready to run.
 
     ``application`` is the WSGI callable, ``handler_class`` the class whose
     instances run it, ``plan`` its hooks, ``plugins`` in the order of the file,
     ``config`` the validated configuration, ``warnings`` what `check` would say,
-    ``entry`` the way of running. ``generation`` is 1, and one more with each reload.
+    ``entry`` the way of running, ``imported`` what was imported before the
+    application. ``generation`` is 1, and one more with each reload.
     """
 
     def __init__(  # noqa: PLR0913 - a record, its one maker names the fields
@@ -54,6 +67,7 @@ class Kit:
         plugins: Plugins,
         warnings: tuple[Fault, ...],
         entry: Entry,
+        imported: Imported,
         generation: int,
     ) -> None:
         self.config = config
@@ -64,6 +78,7 @@ class Kit:
         self.plugins = plugins
         self.warnings = warnings
         self.entry = entry
+        self.imported = imported
         self.generation = generation
         self._own = own
         handler_class.kit_generation = generation
@@ -193,12 +208,14 @@ def assemble(
     Raises:
         ConfigError: with every mistake found.
     """
+    since = time.time_ns()
     document, settings, faults = _read(source)
     in_file = document.file or app is None or "path" in settings.app.model_fields_set
     if running is None and in_file:
         join_path(document, settings.app)
-    before = None if running is None else running.kit.plugins
-    plugins, impls, more = load_plugins(document, settings, before)
+    plugins, impls, more = load_plugins(
+        document, settings, None if running is None else running.kit.plugins
+    )
     kind, warnings, found = _check(settings, entry)
     if running is not None and not found:  # fine after a restart: is it without one?
         now = config.Written(document, settings)
@@ -207,6 +224,7 @@ def assemble(
         kind, told = _of_protocol(running, kind)
         warnings += [*told, *config.restarts(running.started, now, but=running.given)]
     faults += more + found
+    imported = Imported(since, tuple(sys.modules))
     if app is None:
         app, more = _application(document, settings, complete=complete)
         faults += more
@@ -226,6 +244,7 @@ def assemble(
         plugins=plugins,
         warnings=tuple(document.arrange([*plugins.warnings, *warnings], "warning")),
         entry=entry,
+        imported=imported,
         generation=1 if running is None else running.kit.generation + 1,
     )
 

@@ -46,9 +46,17 @@ def _differences(
         yield f"handlerkit {__version__}: its files have changed"
     if made_from["config"] != frozen.file_hash(str(directory / name)):
         yield f"{name} has changed"
+    yield from _changed_files({"files": made_from["modules"]}, directory)
+    for who, origin in _origins(constants):
+        yield from _changed(who, origin, directory)
+
+
+def _origins(constants: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give where the handler and each plugin come from, after who that is."""
+    yield from (("[handler]", each) for each in constants["HANDLER"]["made_from"])
     for plugin in constants["PLUGINS"]:
-        for origin in plugin["made_from"]:
-            yield from _changed(plugin["name"], origin, directory)
+        who = f'plugin "{plugin["name"]}"'
+        yield from ((who, each) for each in plugin["made_from"])
 
 
 def _python(tag: str | None) -> str:
@@ -58,8 +66,7 @@ def _python(tag: str | None) -> str:
     return version if name == "cpython" else f"{name} {version}"
 
 
-def _changed(plugin: str, origin: Mapping[str, Any], directory: Path) -> Iterator[str]:
-    who = f'plugin "{plugin}"'
+def _changed(who: str, origin: Mapping[str, Any], directory: Path) -> Iterator[str]:
     if "version" in origin:
         now = _installed(origin["distribution"])
         if now != origin["version"]:

@@ -22,9 +22,9 @@ from handlerkit.kit.assembly import load
 from handlerkit.kit.bundle import bundle_name
 from handlerkit.kit.bundling import bundle
 from handlerkit.kit.constants import Encoder, NoConstant, source
-from handlerkit.kit.frozen import FORMAT, check_folder, file_hash, frozen_name
+from handlerkit.kit.frozen import FORMAT, check_folder, content_hash, frozen_name
 from handlerkit.kit.inline import inline_secrets
-from handlerkit.kit.origins import origins, own_files
+from handlerkit.kit.origins import Origins, own_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +98,7 @@ def frozen_text(kit: Kit, path: Path) -> str:
     if kit.plugins.safe:
         raise HandlerkitError("HANDLERKIT_SAFE is set: there are no plugins to freeze")
     freezer = _Freezer(kit)
-    constants = freezer.constants(path)
+    constants = freezer.constants()
     freezer.faults += _missing(kit)
     freezer.faults += inline_secrets(kit)
     if freezer.faults:
@@ -125,6 +125,7 @@ class _Freezer:
 
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
+        self.origins = Origins(kit)
         self.faults: list[Fault] = []
         for path, said in kit.document.references.items():
             if path[0] != "server" and not _of_plugin(path):
@@ -133,17 +134,18 @@ class _Freezer:
     def _refuse(self, path: TomlPath, text: str, hint: str = "") -> None:
         self.faults.append(Fault(_CODE, text, path=path, hint=hint))
 
-    def constants(self, path: Path) -> dict[str, Any]:
+    def constants(self) -> dict[str, Any]:
         """Give the whole content, by name."""
         kit, settings = self.kit, self.kit.config
         redact = settings.redact
         return {
             "FORMAT": FORMAT,
             "MADE_FROM": {
-                "config": file_hash(str(path)),
+                "config": content_hash(kit.document.text.encode()),
                 "python": sys.implementation.cache_tag,
                 "handlerkit": __version__,
                 "files": own_files(),
+                "modules": self.origins.modules,
             },
             "APP": {"target": settings.app.target, "path": tuple(settings.app.path)},
             "HANDLER": self._handler(),
@@ -170,8 +172,14 @@ class _Freezer:
             for name in ("wsgi_multithread", "wsgi_multiprocess")
             if name in settings.model_fields_set
         }
+        name = f"{kind.__module__}:{kind.__qualname__}"
+        made_from = [
+            *self.origins.of(name, None, kind),
+            *(origin for each in objects.values() for origin in self.origins.of(each)),
+        ]
         return {
-            "class": f"{kind.__module__}:{kind.__qualname__}",
+            "class": name,
+            "made_from": tuple(made_from),
             "attributes": {k: v for k, v in attributes.items() if k not in objects},
             "objects": objects,
             "own": own,
@@ -180,6 +188,7 @@ class _Freezer:
 
     def _plugin(self, loaded: Loaded) -> dict[str, Any]:
         path: TomlPath = ("plugins", loaded.name)
+        found = loaded.found
         references = {
             at: said
             for at, said in self.kit.document.references.items()
@@ -188,7 +197,7 @@ class _Freezer:
         told = [self._reference(loaded, at) for at in references]
         encoder = Encoder({at: number for number, at in enumerate(references)})
         settings = None
-        if loaded.found.settings is not None and loaded.settings is not None:
+        if found.settings is not None and loaded.settings is not None:
             try:
                 settings = encoder.record(loaded.settings, path)
             except NoConstant as exc:
@@ -198,10 +207,12 @@ class _Freezer:
             self._refuse(at, text)
         return {
             "name": loaded.name,
-            "use": loaded.found.reference,
-            "found": str(loaded.found),
+            "use": found.reference,
+            "found": str(found),
             "required": loaded.required,
-            "made_from": origins(loaded.found, self.kit.document.base),
+            "made_from": self.origins.of(
+                found.reference, found.distribution, found.factory, found.settings
+            ),
             "settings": settings,
             "references": tuple(told),
         }

@@ -107,7 +107,7 @@ def _code(compiled: bytes, source: bytes) -> Any:
 
 
 def is_fresh(constants: Constants, directory: str, config: str) -> bool:
-    """Say whether a frozen file is of this Python, handlerkit and configuration."""
+    """Say whether a frozen file is of this Python, handlerkit and site."""
     made_from = constants["MADE_FROM"]
     return bool(
         constants["FORMAT"] == FORMAT
@@ -115,6 +115,7 @@ def is_fresh(constants: Constants, directory: str, config: str) -> bool:
         and made_from["handlerkit"] == __version__
         and _is_own(made_from["files"])
         and made_from["config"] == file_hash(os.path.join(directory, config))
+        and _are_unchanged(made_from["modules"], directory)
     )
 
 
@@ -131,8 +132,12 @@ def is_unchanged(origin: Constants, directory: str) -> bool:
     """
     if "metadata" in origin:
         return os.path.isdir(os.path.join(home(origin["module"]), origin["metadata"]))
-    files: dict[str, str] = origin["files"]
     base = place_of(origin["module"]) if "module" in origin else directory
+    return _are_unchanged(origin["files"], base)
+
+
+def _are_unchanged(files: dict[str, str], base: str) -> bool:
+    """Say whether files are those that were hashed, by their paths from a directory."""
     return all(
         file_hash(os.path.join(base, file)) == found for file, found in files.items()
     )

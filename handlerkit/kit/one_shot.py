@@ -137,6 +137,9 @@ class FrozenKit:
         self._make_plugins(constants, directory)
         self.plan = compile_plan(self._impls(constants["HOOKS"]))
         self.handler_class = self._class(kind, constants["HANDLER"])
+        made_from = constants["HANDLER"]["made_from"]
+        if not all(frozen.is_unchanged(origin, directory) for origin in made_from):
+            raise LookupError("the handler has changed")
         self._own = constants["HANDLER"]["own"]
         self._redact = constants["REDACT"]
         target = constants["APP"]["target"]

@@ -1,4 +1,4 @@
-"""Where plugins come from: what a frozen file notes, to find that it has changed."""
+"""Where plugins and classes come from: what a frozen file notes, to find it changed."""
 
 from __future__ import annotations
 
@@ -6,54 +6,109 @@ import os
 import sys
 from importlib import metadata
 from inspect import isclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.errors import HandlerkitError
 from handlerkit.kit.frozen import file_hash, home, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from handlerkit.hooks.loading import Found
+    from handlerkit.kit.assembly import Kit
+
+_TICK = 10_000_000  # nanoseconds that the time of a file may lag behind the clock
 
 
-def origins(found: Found, base: Path) -> tuple[dict[str, Any], ...]:
-    """Give what the outcome of loading a plugin depends on.
+class Origins:
+    """What the outcome of loading a kit depends on, besides its configuration.
 
-    Of a plugin in an installed distribution: its name, its version, and the directory
-    of its metadata, which has both in its name. Of one whose distribution is edited in
-    place: a hash of its package. Of one without a distribution: hashes of its files.
+    ``modules`` are the site's own: each module that plugins, ``Settings`` and classes
+    have brought with them, in a file below the configuration's directory, a directory
+    of ``[app] path``, or one that a plugin's file is in. By their paths from the
+    configuration, with a hash of the content. Not among them are Python's own and
+    those of installed distributions.
+
+    Raises:
+        HandlerkitError: a file has changed since, so that its content may be another.
     """
-    path, dot, attribute = found.reference.rpartition(".py:")
-    if dot or found.reference.endswith(".py"):
-        name = f"{path}.py" if dot else attribute
-        return ({"files": {name: file_hash(str(base / name))}},)
-    module = found.reference.partition(":")[0]
-    if module.startswith("handlerkit."):
-        return ()  # noted once, for all of it
-    distribution = of_module(module, found.distribution)
-    if distribution is None:
-        return tuple(_files(found, module))
-    return _distributed(found, module, distribution)
 
+    def __init__(self, kit: Kit) -> None:
+        self._since = kit.imported.since - _TICK
+        self._found: set[Path] = set()
+        self.modules = dict(sorted(self._of_site(kit)))
 
-def _distributed(
-    found: Found, module: str, distribution: metadata.Distribution
-) -> tuple[dict[str, Any], ...]:
-    told = {"distribution": distribution.name, "version": distribution.version}
-    package = module.partition(".")[0]
-    directory = _metadata(distribution, package)
-    if directory is not None:
-        return ({"module": package, **told, "metadata": directory},)
-    if not hasattr(sys.modules[package], "__path__"):
-        return tuple({**told, **each} for each in _files(found, module))
-    return ({"module": package, **told, "files": {"": file_hash(place_of(package))}},)
+    def of(
+        self, reference: str, distribution: str | None = None, *kinds: object
+    ) -> tuple[dict[str, Any], ...]:
+        """Give what is not the site's of where ``module:attribute`` was found.
+
+        Of an installed distribution: its name, its version, and the directory of its
+        metadata, which has both in its name. Of one that is edited in place: a hash
+        of its package. Of none: hashes of its files, and of those of ``kinds``.
+        """
+        module = reference.partition(":")[0]
+        if _is_file(reference) or module.startswith("handlerkit."):
+            return ()  # the site's; noted once, for all of it
+        found = of_module(module, distribution)
+        if found is None:
+            return tuple(self._files(module, kinds))
+        told = {"distribution": found.name, "version": found.version}
+        package = module.partition(".")[0]
+        directory = _metadata(found, home(package))
+        if directory is not None:
+            return ({"module": package, **told, "metadata": directory},)
+        if hasattr(sys.modules[package], "__path__"):
+            files = {"": self._hash(Path(place_of(package)))}
+            return ({"module": package, **told, "files": files},)
+        return tuple({**told, **each} for each in self._files(module, kinds))
+
+    def _of_site(self, kit: Kit) -> Iterator[tuple[str, str]]:
+        base = kit.document.base
+        uses = [each.found.reference for each in kit.plugins.loaded]
+        local = [str(Path(use).parent) for use in uses if _is_file(use)]
+        places = {
+            (base / place).resolve(): place
+            for place in (*local, *kit.config.app.path, ".")
+        }
+        installed = _Installed()
+        for name in kit.imported.modules:
+            file = _file(name)
+            place = next(_within(file, places), None) if file else None
+            if file and place and not (_is_ours(name) or installed.has(name, file)):
+                self._found.add(file)
+                yield place, self._hash(file)
+
+    def _files(self, module: str, kinds: Iterable[object]) -> Iterator[dict[str, Any]]:
+        """Give the files that say what hooks and settings a plugin has."""
+        modules = {module}
+        for kind in kinds:
+            if isclass(kind):
+                modules.update(base.__module__ for base in kind.__mro__)
+            elif isinstance(kind, str):
+                modules.add(kind.partition(":")[0])
+        files = {}
+        for name in sorted(modules):
+            file = _file(name)
+            if file and not (
+                file in self._found or _is_ours(name) or _is_library(file)
+            ):
+                files[os.path.relpath(file, place_of(module))] = self._hash(file)
+        if files:
+            yield {"module": module, "files": dict(sorted(files.items()))}
+
+    def _hash(self, path: Path) -> str:
+        for each in path.rglob("*.py") if path.is_dir() else (path,):
+            if each.stat().st_ctime_ns > self._since:
+                text = f"{each} changed while it was loaded: freeze again"
+                raise HandlerkitError(text)
+        return file_hash(str(path))
 
 
 def own_files() -> str | None:
     """Give a hash of handlerkit itself, where it is no installed distribution."""
     distribution = of_module("handlerkit", "handlerkit")
-    if distribution is not None and _metadata(distribution, "handlerkit"):
+    if distribution is not None and _metadata(distribution, home("handlerkit")):
         return None
     return file_hash(place_of("handlerkit"))
 
@@ -70,35 +125,59 @@ def of_module(module: str, name: str | None) -> metadata.Distribution | None:
     return None
 
 
-def _metadata(distribution: metadata.Distribution, package: str) -> str | None:
-    """Give the name of the metadata's directory, where it lies beside the package."""
+def _metadata(distribution: metadata.Distribution, place: str) -> str | None:
+    """Give the name of the metadata's directory, where it lies in this place."""
     for file in distribution.files or ():
         directory = file.parts[0]
         if directory.endswith(".dist-info") and distribution.version in directory:
             beside = os.path.realpath(str(distribution.locate_file("")))
-            return directory if beside == os.path.realpath(home(package)) else None
+            return directory if beside == os.path.realpath(place) else None
     return None
 
 
-def _files(found: Found, module: str) -> Iterator[dict[str, Any]]:
-    """Give the files that say what hooks and settings a plugin has."""
-    modules = {module}
-    for kind in (found.factory, found.settings):
-        if isclass(kind):
-            modules.update(base.__module__ for base in kind.__mro__)
-    if isinstance(found.settings, str):
-        modules.add(found.settings.partition(":")[0])
-    here = place_of(module)
-    files = {}
-    for name in sorted(modules):
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if file and not _is_library(name) and not name.startswith("handlerkit."):
-            files[os.path.relpath(file, here)] = file_hash(file)
-    yield {"module": module, "files": dict(sorted(files.items()))}
+class _Installed:
+    """Which modules are Python's own, or of an installed distribution."""
+
+    def __init__(self) -> None:
+        self._packages: dict[str, list[str]] | None = None
+
+    def has(self, module: str, file: Path) -> bool:
+        """Say whether a module, of this file, is one of these."""
+        if _is_library(file):
+            return True
+        if self._packages is None:  # dear
+            self._packages = dict(metadata.packages_distributions())
+        up = module.count(".") + (file.stem == "__init__")
+        root = file.parents[up] if up < len(file.parents) else file.parent
+        return any(
+            _metadata(metadata.distribution(name), str(root))
+            for name in self._packages.get(module.partition(".")[0], ())
+        )
 
 
-def _is_library(module: str) -> bool:
-    """Say whether a module is Python's own, or installed: its version is another's."""
-    file = getattr(sys.modules[module], "__file__", None) or ""
-    installed = "site-packages" in file or "dist-packages" in file
-    return installed or module.partition(".")[0] in sys.stdlib_module_names
+def _file(module: str) -> Path | None:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return Path(file).absolute() if file else None
+
+
+def _is_file(reference: str) -> bool:
+    """Say whether a reference is of a file, not of a module."""
+    return reference.endswith(".py") or ".py:" in reference
+
+
+def _within(file: Path, places: Mapping[Path, str]) -> Iterator[str]:
+    """Give the path from the configuration of a file that is in one of the places."""
+    for path in (file, file.resolve()):
+        for directory, place in places.items():
+            if path.is_relative_to(directory):
+                yield (Path(place) / path.relative_to(directory)).as_posix()
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == "handlerkit" or module == "__main__"
+
+
+def _is_library(file: Path) -> bool:
+    """Say whether a file is Python's own, or installed: its version is another's."""
+    installed = {"site-packages", "dist-packages"}.intersection(file.parts)
+    return bool(installed) or file.is_relative_to(Path(os.__file__).parent)

@@ -142,7 +142,7 @@ def test_a_local_plugin_that_changed_is_noticed(site):
     assert site.ask().is_frozen
     site.write("audit.py", AUDIT.format("2"))
 
-    assert 'plugin "mine": ./audit.py has changed' in site.ask().log
+    assert "handlerkit_frozen.py: error[HK603]: audit.py has changed" in site.ask().log
 
 
 def test_a_plugin_without_distribution_that_changed_is_noticed(site):
@@ -152,7 +152,7 @@ def test_a_plugin_without_distribution_that_changed_is_noticed(site):
     assert site.ask().is_frozen
     site.write("audit.py", AUDIT.format("2"))
 
-    assert 'plugin "mine": audit.py has changed' in site.ask().log
+    assert "handlerkit_frozen.py: error[HK603]: audit.py has changed" in site.ask().log
 
 
 def test_an_upgraded_handlerkit_is_noticed(site, installed):
@@ -281,3 +281,95 @@ def test_who_freezes_at_one_time_leaves_a_whole_file(site):
     assert done == [0, 0, 0, 0]
     assert site.check() == (0, "")
     assert [p.name for p in site.directory.iterdir() if p.name.startswith(".")] == []
+
+
+SITE = """
+[app]
+target = "shop:modules"
+path = ["lib"]
+
+[handler]
+class = "ours:Handler"
+headers_class = "heads:Headers"
+
+[plugins.mine]
+use = "./plug.py:Plug"
+level = "low"
+"""
+OF_SITE = {
+    "plug.py": (
+        "import base\nclass Plug(base.Base):\n    Settings = 'options:Settings'\n"
+        "    def __init__(self, settings):\n        pass\n"
+    ),
+    "base.py": (
+        "from handlerkit import hookimpl\nclass Base:\n    @hookimpl\n"
+        "    def setup_environ(self, environ):\n        pass\n"
+    ),
+    "lib/options.py": (
+        "import pydantic, helpers\nclass Settings(pydantic.BaseModel):\n"
+        "    level: helpers.Level\n"
+    ),
+    "lib/helpers.py": "import typing\nLevel = typing.Literal['low', 'high']\n",
+    "ours.py": "import handlerkit\nclass Handler(handlerkit.CGIHandler):\n    pass\n",
+    "heads.py": "from wsgiref.headers import Headers\n",
+}
+
+
+@pytest.fixture
+def own_code(site):
+    """Give a site whose plugin, class and Settings are modules of its own."""
+    (site.directory / "lib").mkdir()
+    for name, text in OF_SITE.items():
+        site.write(name, text)
+    site.write("handlerkit.toml", SITE)
+    return site
+
+
+def test_each_module_that_loading_brought_is_watched(own_code):
+    own_code.freeze()
+    assert own_code.ask().is_frozen
+    for name, text in OF_SITE.items():
+        own_code.write(name, f"{text}# changed\n")
+
+    code, said = own_code.check()
+
+    assert code == 1
+    for name in OF_SITE:
+        assert f"{name} has changed" in said
+    assert own_code.ask().code == 1
+
+
+def test_the_application_is_not_watched(own_code):
+    """It is loaded by each process, as ever."""
+    own_code.freeze()
+    own_code.write("shop.py", (own_code.directory / "shop.py").read_text() + "# 2\n")
+
+    assert own_code.ask().is_frozen
+
+
+def test_a_configuration_that_changes_while_it_is_frozen_is_stale(site):
+    site.write("audit.py", AUDIT.format("1") + CHANGES.format("handlerkit.toml"))
+    site.write("handlerkit.toml", MODULES + LOCAL)
+    site.freeze()
+
+    assert "handlerkit.toml has changed" in site.check()[1]
+
+
+def test_a_plugin_that_changes_while_it_is_frozen_is_an_error(site):
+    site.write("audit.py", AUDIT.format("1") + CHANGES.format("audit.py"))
+    site.write("handlerkit.toml", MODULES + LOCAL)
+
+    done = site.run("freeze")
+
+    assert done.returncode == 1
+    assert "audit.py changed while it was loaded: freeze again" in done.stderr
+    assert not site.frozen.exists()
+
+
+# As if somebody had saved the file, once, while freeze was at it.
+CHANGES = """
+from pathlib import Path
+changed = Path(__file__).with_name("{}")
+if "# saved" not in changed.read_text().splitlines():
+    changed.write_text(changed.read_text() + "\\n# saved\\n")
+"""
