@@ -125,13 +125,16 @@ class Channel:
             raise ClientDisconnected(f"the connection broke: {exc}") from exc
 
     def _wait(self, event: int, patience: float) -> bool:
-        if _poll is not None:
-            poll = _poll()
-            poll.register(self.socket, event)
-            return bool(poll.poll(ceil(patience * 1e3)))
-        with selectors.SelectSelector() as selector:
-            selector.register(self.socket, event)
-            return bool(selector.select(patience))
+        try:
+            if _poll is not None:
+                poll = _poll()
+                poll.register(self.socket, event)
+                return bool(poll.poll(ceil(patience * 1e3)))
+            with selectors.SelectSelector() as selector:
+                selector.register(self.socket, event)
+                return bool(selector.select(patience))
+        except ValueError as exc:  # another thread has closed it
+            raise ClientDisconnected("the connection is closed") from exc
 
     def let_take(self) -> None:
         """Give the peer a moment to take what it was sent.

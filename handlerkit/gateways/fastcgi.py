@@ -110,7 +110,8 @@ class FastCGIConversation(Conversation):
             self._lose()
             return None
         with self._lock:
-            events = self._protocol.feed(data)
+            # What comes after the end is dropped: nobody is to be fed it.
+            events = [] if self._is_over else self._protocol.feed(data)
             job = self._heed(events)
             first = events[0] if len(events) == 1 and self._running == 1 else None
             if type(first) is Request and first.ended:
@@ -127,11 +128,13 @@ class FastCGIConversation(Conversation):
         """Say, after what has come, whether nobody is to read more by now."""
         if self._arrival is not None:
             self._arrival.notify_all()
+        if self._is_over:
+            return True
         requests = self._protocol.open
         self._is_paused = bool(requests) and self._protocol.full
         # Nothing more will come where the front has said all that it will.
         said_all = requests and all(each.ended and not each.keep for each in requests)
-        return bool(self._is_paused or self._is_over or said_all)
+        return bool(self._is_paused or said_all)
 
     def _heed(self, events: list[Event]) -> Any:
         """Make exchanges of requests; give the first, and have the others run."""
@@ -254,14 +257,19 @@ class FastCGIConversation(Conversation):
         while True:
             with self._lock:
                 data = request.take(size)
-                resumes = self._is_paused and not self._protocol.full
-                if resumes:
-                    self._is_paused = False
+                resumes = self._resumes()
             if resumes:
                 self._rest()
             if data or request.ended:
                 return data
             self._fetch(request)
+
+    def _resumes(self) -> bool:
+        """Say whether a pause has come to its end just now."""
+        if not self._is_paused or self._is_over or self._protocol.full:
+            return False
+        self._is_paused = False
+        return True
 
     def _fetch(self, request: Request) -> None:
         """Wait until there may be more of a body; read, unless another thread does."""
@@ -329,9 +337,7 @@ class FastCGIConversation(Conversation):
             if request is not None:
                 protocol.forget(request)
             closes = protocol.closing and not running
-            resumes = self._is_paused and not protocol.full
-            if resumes:
-                self._is_paused = False
+            resumes = self._resumes()
         if not running and (self._is_over or (closes and whole)):
             self.server.close(self)
             return

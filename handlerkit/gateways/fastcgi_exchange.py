@@ -31,7 +31,7 @@ _INCOMPLETE = 1  # an application status, for a front that other requests wait o
 class FastCGIExchange:
     """What is done about a request; it is wsgi.input and stdout of its handler."""
 
-    __slots__ = ("_begun", "_conversation", "_ended", "_error", "_request")
+    __slots__ = ("_begun", "_ended", "_error", "_request", "conversation")
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class FastCGIExchange:
         request: Request,
         error: RequestError | None = None,
     ) -> None:
-        self._conversation = conversation
+        self.conversation = conversation
         self._request = request
         self._error = error
         self._begun = False
@@ -55,7 +55,7 @@ class FastCGIExchange:
         except ClientDisconnected:
             return
         finally:
-            self._conversation.finish(self._request)
+            self.conversation.finish(self._request)
 
     def _serve(self, seat: Seat) -> None:
         request = self._request
@@ -66,7 +66,7 @@ class FastCGIExchange:
         elif request.length is None:
             stdin = Unbounded(self)
             environ["wsgi.input_terminated"] = True
-        handler = self._conversation.server.run_handler(seat, stdin, self, environ)
+        handler = self.conversation.server.run_handler(seat, stdin, self, environ)
         if self._ended:
             return
         ended = getattr(handler, "ended", None)
@@ -76,15 +76,15 @@ class FastCGIExchange:
             self.write_last(refusal(_FAILURE))
         elif ended in ("ok", "error"):
             self._end(0)
-        elif self._conversation.is_alone(request):
-            self._conversation.break_off()
+        elif self.conversation.is_alone(request):
+            self.conversation.break_off()
         else:
             self._end(_INCOMPLETE)
 
     def _end(self, status: int) -> None:
         self._ended = True
         end = end_stdout(self._request.id, status)
-        self._conversation.send_end(self._request, end)
+        self.conversation.send_end(self._request, end)
 
     def read(self, size: int) -> bytes:
         """Read up to ``size`` bytes of the body; b"" at the end.
@@ -95,7 +95,7 @@ class FastCGIExchange:
         """
         if self._ended:  # what still comes of it is dropped
             return b""
-        return self._conversation.take(self._request, size)
+        return self.conversation.take(self._request, size)
 
     def write(self, data: bytes) -> None:
         """Send a part of the response.
@@ -105,7 +105,7 @@ class FastCGIExchange:
         """
         self._check()
         self._begun = True
-        self._conversation.send_records(stdout(self._request.id, data))
+        self.conversation.send_records(stdout(self._request.id, data))
 
     def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
         """Send some of a file; see `handlerkit.gateways.sending`.
@@ -119,7 +119,7 @@ class FastCGIExchange:
         self._check()
         self._begun = True
         size = min(count, _AT_ONCE)
-        self._conversation.send_spans(self._request.id, descriptor, start, size)
+        self.conversation.send_spans(self._request.id, descriptor, start, size)
         return size
 
     def write_last(self, data: bytes) -> None:
@@ -131,7 +131,7 @@ class FastCGIExchange:
         self._check()
         self._begun = self._ended = True
         data = response(self._request.id, data)
-        self._conversation.send_end(self._request, data)
+        self.conversation.send_end(self._request, data)
 
     def _check(self) -> None:
         if self._request.aborted:
@@ -144,16 +144,16 @@ class FastCGIExchange:
 class Answering:
     """An answer to the front itself."""
 
-    __slots__ = ("_conversation", "_data")
+    __slots__ = ("_data", "conversation")
 
     def __init__(self, conversation: FastCGIConversation, data: bytes) -> None:
-        self._conversation = conversation
+        self.conversation = conversation
         self._data = data
 
     def run(self, _: Seat) -> None:
         """Send it."""
         try:
             with suppress(ClientDisconnected):
-                self._conversation.send_records(self._data)
+                self.conversation.send_records(self._data)
         finally:
-            self._conversation.finish(None)
+            self.conversation.finish(None)

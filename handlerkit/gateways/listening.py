@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import HandlerkitError
@@ -73,7 +74,8 @@ class Listener:
         if path is None or self._process != os.getpid():
             return
         if _identity(path) == self._made:
-            os.unlink(path)  # noqa: PTH108 - the path as the user gave it
+            with suppress(OSError):  # what stays is removed by who listens there next
+                os.unlink(path)  # noqa: PTH108 - the path as the user gave it
 
     def close(self) -> None:
         """Close the socket."""

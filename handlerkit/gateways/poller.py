@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import selectors
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ class EpollPoller:
 
     def remove(self, descriptor: int) -> None:
         """Tell of it no longer; before it is closed."""
-        self._epoll.unregister(descriptor)
-        del self._things[descriptor]
+        self._things.pop(descriptor, None)
+        with suppress(OSError):  # the system has forgotten it
+            self._epoll.unregister(descriptor)
 
     def wait(self, patience: float | None) -> list[Any]:
         """Wait up to ``patience`` seconds; give the things that can be read."""

@@ -230,11 +230,23 @@ class Server:
             if conversation.stands == CLOSED:
                 return None
             conversation.stands = BUSY
-        return conversation.read()
+        try:
+            return conversation.read()
+        except Exception as exc:  # noqa: BLE001 - see _fail
+            self._fail(conversation, exc)
+            return None
 
     def run(self, job: Any, seat: Seat, /) -> None:
         """Run an exchange."""
-        job.run(seat)
+        try:
+            job.run(seat)
+        except Exception as exc:  # noqa: BLE001 - see _fail
+            self._fail(getattr(job, "conversation", job), exc)
+
+    def _fail(self, conversation: Conversation, exc: Exception) -> None:
+        """Close a connection that we failed on: it is not to take others with it."""
+        log_failure(self.log, exc, None)
+        self.close(conversation)
 
     def wake(self) -> None:
         """Let `wait` return; from any thread."""
@@ -286,7 +298,10 @@ class Server:
             if conversation.deadline > now:
                 due = min(due, conversation.deadline)
             elif self.claim(conversation):
-                conversation.late()
+                try:
+                    conversation.late()
+                except Exception as exc:  # noqa: BLE001 - see _fail
+                    self._fail(conversation, exc)
         self._due = due
 
     def _accept_or_not(self) -> None:
