@@ -13,7 +13,7 @@ from _frozen_importlib import ModuleSpec, module_from_spec
 from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
 from _imp import source_hash
 from marshal import loads
-from stat import S_IWGRP, S_IWOTH
+from stat import S_IFDIR, S_IFMT, S_IFREG, S_IWGRP, S_IWOTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +131,10 @@ class Folder:
         self.owner = 0
         if hasattr(os, "geteuid"):
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-            within = None if outer is None else outer.descriptor
+            within = None
+            if outer is not None:
+                flags |= os.O_NOFOLLOW
+                within = outer.descriptor
             self.descriptor = os.open(path, flags, dir_fd=within)
             status = os.fstat(self.descriptor)
             self.owner = status.st_uid if outer is None else outer.owner
@@ -159,8 +162,14 @@ class Folder:
         if self.descriptor is None:
             with open(path, "rb", 0) as file:
                 return file.readall()
-        flags = os.O_RDONLY | os.O_CLOEXEC
-        descriptor = os.open(name, flags, dir_fd=self.descriptor)
+        # A link leads to where others may write; a FIFO is not to be waited for.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(name, flags, dir_fd=self.descriptor)
+        except OSError as exc:
+            if os.path.islink(path):
+                raise OSError(f"{path} is a symbolic link") from exc
+            raise
         try:
             status = os.fstat(descriptor)
             self._check(status, path)
@@ -184,7 +193,9 @@ class Folder:
 
 
 def _other_writer(status: os.stat_result, owner: int) -> str:
-    """Say who else may write to ``{}``, by its permissions; nothing if nobody."""
+    """Say who else may write to ``{}``, by its status; nothing if nobody."""
+    if S_IFMT(status.st_mode) not in (S_IFREG, S_IFDIR):
+        return "{} is no file"
     user, group = status.st_uid, status.st_gid
     if user not in (0, owner, os.geteuid()):
         return f"{{}} belongs to user {user}, who may write to it"

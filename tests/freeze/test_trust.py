@@ -83,6 +83,29 @@ def test_it_may_belong_to_who_owns_the_directory(frozen):
     assert frozen.ask().is_frozen
 
 
+def test_a_symbolic_link_is_not_followed(frozen, tmp_path):
+    """Who may write to the directory that it leads to is not looked at."""
+    elsewhere = tmp_path / "elsewhere.py"
+    frozen.frozen.rename(elsewhere)
+    frozen.frozen.symlink_to(elsewhere)
+
+    answer = frozen.ask()
+
+    assert (answer.status, answer.is_frozen) == ("200 OK", False)
+    assert "handlerkit_frozen.py is a symbolic link" in answer.log
+    assert frozen.check()[0] == 1
+
+
+def test_a_fifo_is_not_waited_for(frozen):
+    frozen.frozen.unlink()
+    os.mkfifo(frozen.frozen, 0o600)
+
+    answer = frozen.ask()
+
+    assert (answer.status, answer.is_frozen) == ("200 OK", False)
+    assert "is no file" in answer.log
+
+
 def test_nothing_is_written_where_it_would_not_be_taken(site):
     site.directory.chmod(0o777)
 
