@@ -296,3 +296,42 @@ def test_no_job_waits_for_the_next_event(serve, protocol):
         thread.join()
 
     assert answers == [b"hello"] * 620
+
+
+@KINDS
+@pytest.mark.parametrize("busy", [0, 1])
+def test_who_asks_again_at_once_does_not_wait_for_others(serve, protocol, busy):
+    """Each exchange lasts several ticks of the crew, so the lead goes to and fro."""
+    patience = 10 * PATIENCE  # what is forgotten would stay so
+    go, pause = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        if environ.get("QUERY_STRING") == "long":
+            go.wait(patience)
+        pause.wait(0.02)
+        return hello(environ, start_response)
+
+    served = serve(
+        application,
+        protocol,
+        threads=1 + busy,
+        header_timeout=patience,
+        keep_alive_timeout=patience,
+        farewell_timeout=patience,
+    )
+    clients = [served.client() for _ in range(busy)]
+    for client in clients:
+        client.send(whole(protocol, QUERY_STRING="long"))
+    asking = served.client()
+    try:
+        for number in range(1, 51):
+            if protocol == "FastCGI":
+                asking.send(request(number, keep=True))
+                assert asking.answer(number).body == b"hello"
+            else:
+                assert asking.scgi().body == b"hello"
+                asking = served.client()
+    finally:
+        go.set()
+    for client in clients:
+        assert body_of(client, protocol) == b"hello"
