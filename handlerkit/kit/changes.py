@@ -80,7 +80,11 @@ def _changed(who: str, origin: Mapping[str, Any], directory: Path) -> Iterator[s
     if "metadata" in origin:
         if not frozen.is_unchanged(dict(origin), str(directory)):
             where = frozen.home(origin["module"])
-            yield f"{who}: {origin['distribution']} is not installed in {where}"
+            several = frozen.versions(where, origin["metadata"])
+            text = f"{origin['distribution']} is not installed in {where}"
+            if len(several) > 1:
+                text = f"{' and '.join(several)} are both in {where}: remove the older"
+            yield f"{who}: {text}"
         return
     yield from (f"{who}: {text}" for text in _changed_files(origin, directory))
 

@@ -131,7 +131,8 @@ def is_unchanged(origin: Constants, directory: str) -> bool:
     version; of what is in no distribution, or edited in place, hashes of its files.
     """
     if "metadata" in origin:
-        return os.path.isdir(os.path.join(home(origin["module"]), origin["metadata"]))
+        metadata: str = origin["metadata"]
+        return versions(home(origin["module"]), metadata) == [metadata]
     base = place_of(origin["module"]) if "module" in origin else directory
     return _are_unchanged(origin["files"], base)
 
@@ -140,6 +141,19 @@ def _are_unchanged(files: dict[str, str], base: str) -> bool:
     """Say whether files are those that were hashed, by their paths from a directory."""
     return all(
         file_hash(os.path.join(base, file)) == found for file, found in files.items()
+    )
+
+
+def versions(place: str, metadata: str) -> list[str]:
+    """Give all metadata that lies in a place of the distribution that one is of.
+
+    It is that of one version, but for copies that take nothing away.
+    """
+    name = metadata.partition("-")[0].lower()
+    return sorted(
+        each
+        for each in os.listdir(place)
+        if each.endswith(".dist-info") and each.partition("-")[0].lower() == name
     )
 
 

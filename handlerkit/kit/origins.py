@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlerkit.errors import HandlerkitError
-from handlerkit.kit.frozen import file_hash, home, place_of
+from handlerkit.kit.frozen import file_hash, home, place_of, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,8 @@ class Origins:
     those of installed distributions.
 
     Raises:
-        HandlerkitError: a file has changed since, so that its content may be another.
+        HandlerkitError: a file has changed since, so that its content may be another;
+            or there is metadata of two versions.
     """
 
     def __init__(self, kit: Kit) -> None:
@@ -57,6 +58,10 @@ class Origins:
         package = module.partition(".")[0]
         directory = _metadata(found, home(package))
         if directory is not None:
+            several = versions(home(package), directory)
+            if len(several) > 1:
+                text = f"{' and '.join(several)} are both in {home(package)}"
+                raise HandlerkitError(f"{text}: remove the older, and freeze again")
             return ({"module": package, **told, "metadata": directory},)
         if hasattr(sys.modules[package], "__path__"):
             files = {"": self._hash(Path(place_of(package)))}

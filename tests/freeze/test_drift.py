@@ -124,6 +124,24 @@ def test_an_upgraded_plugin_is_noticed(site, tmp_path):
     assert 'plugin "mail": mailer 1.0 -> 1.1' in site.check()[1]
 
 
+def test_an_upgrade_that_leaves_the_old_metadata_is_noticed(site, tmp_path):
+    """As rsync and FTP do, unless they are told to delete."""
+    place = tmp_path / "place"
+    site.path.append(str(place))
+    install(place, "1.0")
+    site.write("handlerkit.toml", f"{MODULES}[plugins.mail]\n")
+    site.freeze()
+    add_metadata(place, "mailer", "1.1", "mail = mailer:Mail")
+
+    answer, check, again = site.ask(), site.check(), site.run("freeze")
+
+    assert answer.code == check[0] == again.returncode == 1
+    for said in (answer.log, check[1], again.stderr):
+        assert 'plugin "mail": mailer 1.0 -> 1.1' in said or (
+            "mailer-1.0.dist-info and mailer-1.1.dist-info are both in" in said
+        )
+
+
 def test_a_plugin_that_is_gone_is_noticed(site, tmp_path):
     place = tmp_path / "place"
     site.path.append(str(place))
