@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.cli.snippets import Snippet, snippets, ways
+from handlerkit.config.grammar import check_target
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ _SCHEMES = {"http": "http", "fastcgi": "fcgi", "scgi": "scgi"}  # httpd's
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.set_defaults(wrong_use=parser.error)
     parser.add_argument(
         "--target",
+        type=_target,
         metavar="MODULE:NAME",
         help=f"the application of a first configuration (default: {_TARGET})",
     )
@@ -97,6 +98,9 @@ def add_options(parser: ArgumentParser) -> None:
 def init(options: Namespace) -> int:
     """Print or write a configuration, or what a server needs."""
     if options.server is None:
+        given = [name for name in ("via", "script", "socket") if getattr(options, name)]
+        if given:
+            options.wrong_use(f"--{given[0]} is for --for SERVER")
         text = config.initial(options.target or _TARGET)
         _write([Snippet("handlerkit.toml", text, 0o644)], options)
         return 0
@@ -127,6 +131,13 @@ def _via(options: Namespace, document: Document | None) -> str:
         fault = Fault("HK407", text, path=("handler", "class"), hint=hint)
         raise ConfigError(document.arrange([fault]))
     return via
+
+
+def _target(text: str) -> str:
+    try:
+        return check_target(text)
+    except ValueError as exc:
+        raise ArgumentTypeError(str(exc)) from None
 
 
 def _url(text: str) -> str:

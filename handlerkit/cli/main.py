@@ -62,7 +62,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout, TextIOWrapper
     ):  # a file's name may be beyond its encoding
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:  # parse_args would give the usage of no command
+        options.wrong_use(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code = _command(options)
         if sys.stdout is not None:
@@ -189,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
             description=f"{text[0].upper()}{text[1:]}.",
             epilog=f"example: handlerkit {name} {example}",
         )
-        sub.set_defaults(command=function)
+        sub.set_defaults(command=function, wrong_use=sub.error)
         if name not in ("explain", "init", "schema"):
             sub.add_argument(
                 "-c",

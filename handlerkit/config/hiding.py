@@ -7,6 +7,7 @@ so is, anywhere, what has the form of a secret, and what came from outside as on
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ _NO_SECRETS = (
     *("file", "path", "dir", "_name", "_header", "_prefix", "_field", "_url", "_id"),
     *("_sock", "_algorithm", "_timeout", "_type", "_format"),
 )
+# The keys of a line that may not be TOML, and the parts of a dotted one.
+_ASSIGNED = re.compile(r"""((?:[\w\-]+|"[^"]*"|'[^']*'|[ \t.])+)=[ \t]*""")
+_PARTS = re.compile(r"[\w\-]+")
 _LEAST = 4  # characters: what is shorter is in too many words, and no secret
 
 
@@ -68,6 +72,12 @@ def secrets_in(source: Source, first: int, last: int) -> list[Span]:
     """Give the secrets between two places of a text, a line of it."""
     found = list(_by_place(source, first, last))
     line = source.text[first:last]
+    if not source.valid:  # where such a string ends is anybody's guess
+        found += [
+            (first + match.end(), last)
+            for match in _ASSIGNED.finditer(line)
+            if any(map(_is_sensitive, _PARTS.findall(match[1])))
+        ]
     comment = _comment(source, first, last)
     for rule, start, end in _redactor().by_rule(line):
         inside = not source.valid or rule.startswith("pattern") or start >= comment

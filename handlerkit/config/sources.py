@@ -21,6 +21,7 @@ TomlPath = tuple[str | int, ...]
 
 _EMBEDDED = "pyproject.toml"
 _PREFIX = ("tool", "handlerkit")
+_DEEPEST = 64  # levels of tables and arrays
 
 
 class Document:
@@ -172,7 +173,7 @@ def read(
         raw = _given(source) if isinstance(source, Config) else _plain(source)
         return Document(raw, base=base or Path.cwd(), environ=environ, config=config)
     path = Path(source)
-    file = str(source)
+    file = str(source) or '""'
     text = _read_text(path, file)
     raw = parse(text, file)
     prefix = _PREFIX if path.name == _EMBEDDED else ()
@@ -220,7 +221,11 @@ def parse(text: str, file: str = "") -> dict[str, Any]:
         ConfigError: it is not TOML.
     """
     try:
-        return tomli.loads(text)
+        raw = tomli.loads(text)
+        if not _is_deep(raw):
+            return raw
+        fault = Fault("HK104", f"tables and arrays nest deeper than {_DEEPEST}")
+        fault.file = file
     except tomli.TOMLDecodeError as exc:
         from handlerkit.config.syntax import not_toml  # likewise
 
@@ -228,6 +233,21 @@ def parse(text: str, file: str = "") -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         fault = Fault("HK104", f"not TOML: {exc}", file=file)
     raise ConfigError([fault])
+
+
+def _is_deep(node: object) -> bool:
+    """Say whether values nest deeper than anybody writes, and than we would walk."""
+    level = [node]
+    for _ in range(_DEEPEST):
+        inner = [each for each in level if isinstance(each, dict | list)]
+        if not inner:
+            return False
+        level = [
+            item
+            for each in inner
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return True
 
 
 def _embedded(raw: Mapping[str, Any], file: str) -> Mapping[str, Any]:

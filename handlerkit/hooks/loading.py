@@ -88,6 +88,21 @@ def find(use: str, *, base: Path, builtins: Mapping[str, str]) -> Found:
     return _from_entry_point(use, builtins)
 
 
+def look(use: str, *, base: Path, builtins: Iterable[str]) -> None:
+    """Look for the plugin that ``use`` names, without importing anything of it.
+
+    What is named as ``package.module:attr`` is not looked for.
+
+    Raises:
+        PluginError: there is no such file, or nothing of that name.
+    """
+    path, _, attr = use.rpartition(".py:") if ".py:" in use else (use, "", "")
+    if attr or use.endswith(".py"):
+        _place(_described(use, None, None), base / (f"{path}.py" if attr else path))
+    elif use not in builtins and ":" not in use:
+        _entry_points(use, builtins)
+
+
 def installed() -> list[str]:
     """Give the names of all entry points; a scan of everything that is installed."""
     from importlib.metadata import entry_points
@@ -138,13 +153,7 @@ def _from_reference(
 def _from_file(use: str, path: Path, qualname: str) -> Found:
     """Import a file under a name of its own, with sys.path as it was."""
     who = _described(use, None, None)
-    try:
-        place = path.resolve(strict=True)
-    except OSError as exc:
-        said = _file_problem(exc)
-        raise PluginError(f"{who}: {said}: {path}") from exc
-    except ValueError as exc:  # it has a NUL
-        raise PluginError(f"{who}: {path!r} is no file: {exc}") from exc
+    place = _place(who, path)
     try:
         module = import_file(str(place))
     except (Exception, SystemExit) as exc:
@@ -152,20 +161,35 @@ def _from_file(use: str, path: Path, qualname: str) -> Found:
     return Found(use, _plugin(who, _attribute(who, module, qualname)), use)
 
 
+def _place(who: str, path: Path) -> Path:
+    try:
+        return path.resolve(strict=True)
+    except OSError as exc:
+        said = _file_problem(exc)
+        raise PluginError(f"{who}: {said}: {path}") from exc
+    except ValueError as exc:  # it has a NUL
+        raise PluginError(f"{who}: {path!r} is no file: {exc}") from exc
+
+
 def _from_entry_point(use: str, builtins: Iterable[str]) -> Found:
+    entry = _entry_points(use, builtins)[0]
+    return _from_reference(use, entry.value, *_distribution(entry))
+
+
+def _entry_points(use: str, builtins: Iterable[str]) -> Sequence[EntryPoint]:
     # The metadata library is slow to import; built-ins and files do without.
     from importlib.metadata import entry_points
 
-    entries = entry_points(group=GROUP, name=use)
+    entries = tuple(entry_points(group=GROUP, name=use))
     if len({(_distribution(entry)[0], entry.value) for entry in entries}) > 1:
         who = " and ".join(sorted(" ".join(_distribution(entry)) for entry in entries))
         raise PluginError(
             f'plugin "{use}" is in two distributions: {who}',
             hint="uninstall one, or name what you mean as module:attr",
         )
-    for entry in entries:
-        return _from_reference(use, entry.value, *_distribution(entry))
-    raise _unknown(use, [*builtins, *installed()])
+    if not entries:
+        raise _unknown(use, [*builtins, *installed()])
+    return entries
 
 
 def _distribution(entry: EntryPoint) -> tuple[str, str]:

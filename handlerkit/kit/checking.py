@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from handlerkit import config
 from handlerkit.builtin import BUILTINS
-from handlerkit.errors import ConfigError, Fault
+from handlerkit.errors import ConfigError, Fault, PluginError
 from handlerkit.hooks import loading
 from handlerkit.kit.assembly import assemble, check_engines
 from handlerkit.kit.classes import handler_class
 from handlerkit.kit.describing import review
-from handlerkit.kit.plugins import probe
+from handlerkit.kit.plugins import not_found, probe
 from handlerkit.kit.schemas import check_named_schema
 
 if TYPE_CHECKING:
@@ -123,7 +123,22 @@ def _unloaded(
     faults += found
     if faults:
         raise ConfigError(document.arrange(faults))
+    warnings += _not_there(document, settings)
     return document, settings, records, document.arrange(warnings, "warning")
+
+
+def _not_there(document: config.Document, settings: config.Config) -> list[Fault]:
+    """Look for plugins without importing them; they may be installed elsewhere."""
+    faults = []
+    for name, entry in settings.plugins.items():
+        use = entry.use or name
+        if not entry.enabled:
+            continue
+        try:
+            loading.look(use, base=document.base, builtins=BUILTINS)
+        except PluginError as exc:
+            faults.append(not_found(name, use, exc))
+    return faults
 
 
 def _builtin_settings(

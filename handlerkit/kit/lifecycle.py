@@ -62,7 +62,8 @@ class LifeCycle:
             try:
                 start()
             except (Exception, SystemExit) as exc:
-                said = self.mask(f"{loaded.found} did not start: {named(exc)}")
+                said = f"{loaded.found} did not start: {named(exc)}"
+                said = self.mask(f"[plugins.{loaded.name}]: {said}")
                 if loaded.required:
                     self.close()
                     raise PluginError(said) from exc

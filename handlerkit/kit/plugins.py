@@ -128,21 +128,19 @@ def _load(
     named: tuple[str, PluginEntry],
 ) -> list[Fault]:
     name, entry = named
-    path: tuple[str, ...] = ("plugins", name)
     use = entry.use or name
-    # What cannot be found is shown where the file names it.
-    place, on = (path, "key") if use == name else ((*path, "use"), "value")
+    told = not_found
     try:
         found = plugins.known(name, use)
         if found is None:
             found = loading.find(use, base=document.base, builtins=BUILTINS)
-        place, on = path, "key"
+        told = _not_made
         record, faults = config.settings(document, name, found.settings)
         if faults:
             return faults
         plugin = loading.make(found, record, proxies=settings.proxies.trusted)
     except PluginError as exc:
-        fault = Fault("HK309", str(exc), path=place, hint=exc.hint, on=on)
+        fault = told(name, use, exc)
         if entry.required:
             return [fault]
         plugins.warnings.append(fault)
@@ -150,6 +148,18 @@ def _load(
         return []
     plugins.loaded.append(Loaded(name, found, plugin, entry, record))
     return []
+
+
+def not_found(name: str, use: str, exc: PluginError) -> Fault:
+    """Make the fault of a plugin that is not there, shown where the file names it."""
+    path: tuple[str, ...] = ("plugins", name)
+    if use != name:
+        return Fault("HK309", str(exc), path=(*path, "use"), hint=exc.hint)
+    return Fault("HK309", str(exc), path=path, hint=exc.hint, on="key")
+
+
+def _not_made(name: str, use: str, exc: PluginError) -> Fault:  # noqa: ARG001 - as above
+    return Fault("HK309", str(exc), path=("plugins", name), hint=exc.hint, on="key")
 
 
 def probe(plugins: Plugins) -> list[tuple[str, str]]:

@@ -143,3 +143,34 @@ def test_safe_mode_is_asked_for_by_the_environment(monkeypatch, value, safe):
     monkeypatch.setitem(os.environ, "HANDLERKIT_SAFE", value)
 
     assert config.safe_mode() is safe
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = "abc"PLANTED"',
+        "[plugins.x]\npassword = 'it's-PLANTED'",
+        '[plugins.x]\ndsn = "a" "PLANTED"',
+        '[plugins.x]\ntoken = "abc"\ntoken = "def" # once PLANTED',
+        '[plugins.x]\nopts = { a = 1, api_key = "a"PLANTED" }',
+        '[plugins.x]\n"client.secret" = "a"PLANTED"',
+    ],
+)
+def test_what_follows_a_secret_that_is_not_closed_is_not_shown(tmp_path, text):
+    file = tmp_path / "handlerkit.toml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError) as raised:
+        config.read(file)
+
+    assert "***" in str(raised.value)
+    assert "PLANTED" not in str(raised.value)
+
+
+@pytest.mark.parametrize("deep", ["{a=" * 300 + "1" + "}" * 300, "[" * 99 + "]" * 99])
+def test_values_that_nest_too_deep_are_refused_in_words(tmp_path, deep):
+    file = tmp_path / "handlerkit.toml"
+    file.write_text(f"[app]\nx = {deep}")
+
+    with pytest.raises(ConfigError, match=r"HK104.*nest deeper than 64"):
+        config.read(file)
