@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from handlerkit.gateways.kits import Kit
 
 _HEARTBEAT = 1.0  # seconds; the arbiter ends a worker that is silent for its timeout
+_LAST_WORD = 2.0  # seconds for a server that stops at once
 
 
 class FrontedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
@@ -42,8 +43,20 @@ class FrontedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             log=self._log,
             **self.wsgi.settings,
         )
-        thread = Thread(target=self._serve, args=(server,), name="watch")
+        thread = Thread(target=self._serve, args=(server,), name="watch", daemon=True)
         thread.start()
+        try:
+            self._attend(thread, kit)
+            server.stop()
+            while thread.is_alive():
+                self.notify()
+                thread.join(_HEARTBEAT)
+        finally:  # SIGINT and SIGQUIT raise SystemExit, wherever we are
+            server.stop(at_once=True)
+            thread.join(_LAST_WORD)
+
+    def _attend(self, thread: Thread, kit: _Counted) -> None:
+        """Come back when it is time to stop."""
         while (
             self.alive  # until a signal says otherwise
             and thread.is_alive()
@@ -51,10 +64,6 @@ class FrontedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             and kit.exchanges < self.max_requests
         ):
             self._beat()
-        server.stop()
-        while thread.is_alive():
-            self.notify()
-            thread.join(_HEARTBEAT)
 
     def _beat(self) -> None:
         """Show that we live, and sleep until a signal comes."""

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from tests.gateways.fronted.wire import Front
+from tests.gateways.fronted.wire import Front, scgi
 
 APP = """
 import os
@@ -107,6 +107,34 @@ def test_sigterm_ends_a_worker_that_has_only_been_forked(program):
     serving.wait_until((program.directory / "held-2").exists)
 
     assert serving.stop() == 0
+
+
+LONG = """
+from pathlib import Path
+from threading import Event
+
+def application(environ, start_response):
+    Path("begun").touch()
+    Event().wait(300)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_sigint_ends_workers_at_once(program, number):
+    """Well before graceful_timeout, and by no SIGKILL of the arbiter's."""
+    program.write("app.py", LONG)
+    config = CONFIG.format(protocol="SCGI") + "graceful_timeout = 300\n"
+    serving = program(config, "unix")
+    front = Front(serving.bind)
+    client = front.client()
+    client.send(scgi())
+    serving.wait_until((program.directory / "begun").exists)
+    serving.signal(number)
+
+    assert serving.wait() == 0
+    assert client.ended()
+    assert "SIGKILL" not in serving.log
+    front.close()
 
 
 def is_stale(path):
