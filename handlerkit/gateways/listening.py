@@ -25,6 +25,7 @@ _AF_UNIX: int | None = getattr(socket, "AF_UNIX", None)
 # What socket.socket.accept() is made of, where it is so.
 _accept: Any = getattr(socket.SocketType, "_accept", None)
 _SYSTEMD_FIRST = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
+_STANDARD = 3  # descriptors of standard input, output and error
 
 
 class ListenError(HandlerkitError):
@@ -268,8 +269,23 @@ def _inherited(number: int, bind: str) -> Listener:
     except BaseException:
         sock.detach()
         raise
+    if number < _STANDARD:
+        sock = _moved(sock)
     sock.set_inheritable(False)
     return Listener(sock, own=False)
+
+
+def _moved(sock: socket.socket) -> socket.socket:
+    """Give the same socket at another descriptor, with nothing to read in its place.
+
+    Where there is no standard input, the first file that a child process opens is it.
+    """
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+    moved = socket.socket(fileno=fcntl(sock, F_DUPFD_CLOEXEC, _STANDARD))
+    with open(os.devnull, "r+b", buffering=0) as nothing:  # noqa: PTH123 - a device
+        os.dup2(nothing.fileno(), sock.detach())
+    return moved
 
 
 def close_all(listeners: Sequence[Listener]) -> None:

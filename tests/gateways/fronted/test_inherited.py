@@ -11,15 +11,17 @@ import pytest
 from tests.gateways.fronted.wire import PATIENCE, Front
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))  # noqa: PTH120
+DEMO = "wsgiref.simple_server:demo_app"
 CONFIG = """
 [app]
-target = "wsgiref.simple_server:demo_app"
+target = "{target}"
 
 [handler]
 class = "{protocol}Handler"
 
 [server]
 bind = "fd:0"
+workers = {workers}
 """
 
 
@@ -28,8 +30,9 @@ def spawn(tmp_path):
     """Spawn handlerkit with a socket as its standard input; give a front of it."""
     started = []
 
-    def spawning(protocol, sock, **environ):
-        (tmp_path / "handlerkit.toml").write_text(CONFIG.format(protocol=protocol))
+    def spawning(protocol, sock, target=DEMO, workers=1, **environ):
+        config = CONFIG.format(protocol=protocol, target=target, workers=workers)
+        (tmp_path / "handlerkit.toml").write_text(config)
         name = sock.getsockname()
         url = f"unix:{name}" if isinstance(name, str) else f"fcgi://127.0.0.1:{name[1]}"
         process = subprocess.Popen(
@@ -64,6 +67,31 @@ def test_a_socket_that_is_standard_input_is_served(spawn, protocol, tmp_path):
     assert b"Hello world!" in answer.body
     process.terminate()
     assert process.wait(PATIENCE) == 0
+
+
+CHILD = """
+import subprocess
+import sys
+
+ASK = "import os; print(os.read(0, 1), os.get_inheritable(0))"
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [subprocess.check_output([sys.executable, "-c", ASK])]
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_children_of_the_application_have_an_empty_standard_input(
+    spawn, tmp_path, workers
+):
+    (tmp_path / "app.py").write_text(CHILD)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(tmp_path / "s"))
+    sock.listen()
+    _, front = spawn("SCGI", sock, target="app:application", workers=workers)
+
+    assert front.client().scgi().body.split() == [b"b''", b"True"]
 
 
 @pytest.mark.parametrize(
