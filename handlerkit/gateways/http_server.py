@@ -118,8 +118,8 @@ class HTTPServer:
         self._was_cut = False
         self.stopping = False
         self._wake_end, self._waker = socket.socketpair()
-        for end in (self._wake_end, self._waker):
-            end.settimeout(0)
+        self._wake_end.settimeout(0)
+        self._waker.settimeout(0)
 
     def serve(self, ready: Callable[[], object] | None = None) -> None:
         """Serve until `stop` is called, and what runs has finished."""
@@ -207,24 +207,26 @@ class HTTPServer:
             else:
                 self._selector.unregister(listener.socket)
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listening: socket.socket) -> bool:
+        """Accept a connection, if one waits and there is room; say if there was."""
         if len(self._open) >= self._settings.max_connections:
-            return
+            return False
         try:
             sock, peer = listening.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
+            return False
         except OSError as exc:  # out of descriptors, most likely
             self._log(f"cannot accept a connection: {exc}")
             self._respite = monotonic() + _RESPITE
-            return
+            return False
         try:
             connection = Connection(sock, peer, self._settings.limits)
         except OSError:  # the client has gone again
             sock.close()
-            return
-        self._open.add(connection)
-        self._listen_to(connection, self._read, "head")
+        else:
+            self._open.add(connection)
+            self._listen_to(connection, self._read, "head")
+        return True
 
     def _listen_to(
         self, connection: Connection, react: Callable[[Connection], None], awaits: str
@@ -333,18 +335,22 @@ class HTTPServer:
         return not self._open
 
     def _stop_listening(self) -> None:
-        """Turn away who has not begun a request; the others are on their last."""
-        for connection in self._open:
-            if connection.exchange is not None:
-                connection.exchange.last()
+        """Take no more; who is here, or waits to be accepted, has one last request."""
+        for exchange in filter(None, (each.exchange for each in self._open)):
+            exchange.last()
         self._kits.settle()
         self._accept_or_not()
+        for listener in self._listeners:
+            while self._accept(listener.socket):
+                pass
         close_all(self._listeners)
         self._listeners = ()
-        for connection in (*self._waiting.all("head"), *self._waiting.all("request")):
-            if not connection.parser.begun:
+        for connection in self._waiting.all("request"):
+            self._read(connection)
+            if connection.awaits == "request":
                 self._close(connection)
-        for connection in self._waiting.all("farewell"):
+        unbegun = [c for c in self._waiting.all("head") if not c.parser.begun]
+        for connection in (*unbegun, *self._waiting.all("farewell")):
             self._waiting.add(connection, "parting", monotonic())
 
     def _clear_up(self, threads: list[threading.Thread]) -> None:

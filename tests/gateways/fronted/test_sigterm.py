@@ -128,6 +128,5 @@ def test_sigterm_under_load_breaks_nothing_off(program, protocol, workers):
         print(load.whole, "answers,", load.lost, "connected and were turned away")
         assert load.broken == []
         assert begun.stat().st_size == load.whole
-        if protocol != "HTTP":  # which turns away who has not been read from
-            assert load.lost == 0, serving.log
+        assert load.lost == 0, serving.log
         assert code == 0
