@@ -209,7 +209,7 @@ def assemble(
         ConfigError: with every mistake found.
     """
     since = time.time_ns()
-    document, settings, faults = _read(source)
+    document, settings, faults = read(source, entry)
     in_file = document.file or app is None or "path" in settings.app.model_fields_set
     if running is None and in_file:
         join_path(document, settings.app)
@@ -262,14 +262,31 @@ def _of_protocol(
     return own, [Fault("HK523", text, path=("handler", "class"))]
 
 
-def _read(source: Source) -> tuple[config.Document, config.Config, list[Fault]]:
+def read(
+    source: Source, entry: Entry
+) -> tuple[config.Document, config.Config, list[Fault]]:
+    """Read and validate what this way of running needs; give what is sound, and faults.
+
+    Raises:
+        ConfigError: nothing is sound.
+    """
     document = config.read(source)
     settings, faults = config.validate(document)
     if settings is None:  # what is sound may hold more mistakes: find them too
         settings, _ = config.validate(document.without(faults))
     if settings is None:
         raise ConfigError(faults)
+    if entry == "cgi":
+        faults = [fault for fault in faults if not _is_for_server(document, fault)]
     return document, settings, faults
+
+
+def _is_for_server(document: config.Document, fault: Fault) -> bool:
+    """Say whether all that is wrong is that a value for a server is not there.
+
+    A CGI process has none; the variable is set where one runs.
+    """
+    return fault.code == "HK207" and fault.path[len(document.prefix)] == "server"
 
 
 def _application(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
 from handlerkit.kit import changes, frozen, targets
+from handlerkit.kit.assembly import read
 from handlerkit.kit.freezing import write
 
 if TYPE_CHECKING:
@@ -25,15 +27,15 @@ def check(path: Path) -> list[Fault]:
         ConfigError: there is no such configuration.
     """
     directory, name = path.absolute().parent, frozen.frozen_name(path.name)
-    document = config.read(path)
+    config.read(path)
     try:
         constants = frozen.read(str(directory), name)
     except FileNotFoundError:
         return [Fault(_CODE, "it is not there: nothing is frozen", file=name)]
     except Exception as exc:  # noqa: BLE001 - a file may hold anything
         return [Fault(_CODE, f"it is not used: {exc}", file=name)]
-    settings, _ = config.validate(document)
-    if settings is not None:
+    with suppress(ConfigError):
+        document, settings, _ = read(path, "cgi")
         targets.join_path(document, settings.app)
     return _faults(changes.since(constants, str(directory), path.name), path)
 
@@ -53,8 +55,8 @@ def is_to_be_rebuilt(changed: list[str], source: Source) -> bool:
     """
     path = Path(str(source))
     faults = _faults(changed, path)
-    settings, _ = config.validate(config.read(path))
-    if not faults or settings is None:
+    _, settings, invalid = read(path, "cgi")
+    if not faults or invalid:
         return False
     if settings.freeze.on_drift == "rebuild":
         return True

@@ -156,6 +156,20 @@ def test_an_application_that_does_not_load_is_told_in_the_same_words(site, targe
     assert loaded.code == 1
 
 
+def test_what_only_a_server_needs_may_be_missing(site):
+    """One file serves every way of running: PORT is set where a server runs."""
+    bind = '[server]\nbind = { env = "NO_SUCH_BIND" }\n'
+    site.write("handlerkit.toml", f"[app]\ntarget = 'shop:application'\n{bind}")
+    loaded = site.ask()
+    site.freeze()
+
+    assert loaded.status == "200 OK"
+    assert site.ask() == loaded
+    assert site.ask(NO_SUCH_BIND="0.0.0.0:80") == loaded
+    site.config.write_text(f"{site.config.read_text()}# changed\n")
+    assert "HK603" in site.ask().log
+
+
 def test_an_error_of_the_application_is_logged_and_redacted(site):
     site.write("handlerkit.toml", "[app]\ntarget = 'shop:failing'\n")
     site.freeze()
