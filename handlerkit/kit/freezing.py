@@ -46,7 +46,12 @@ def freeze(path: Path) -> Path:
         HandlerkitError: who may write to the directory is not to be trusted.
         OSError: it cannot be written.
     """
-    return write(load(path, app=_no_application, entry="cgi"), path)
+    kit = load(path, app=_no_application, entry="cgi")
+    file = write(kit, path)
+    if kit.config.app.target is None:
+        said = "no target in [app]: only run_cgi with an application can serve it"
+        sys.stderr.write(f"handlerkit: {path.name}: {said}\n")
+    return file
 
 
 def write(kit: Kit, path: Path) -> Path:

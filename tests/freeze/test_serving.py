@@ -156,6 +156,16 @@ def test_an_application_that_does_not_load_is_told_in_the_same_words(site, targe
     assert loaded.code == 1
 
 
+def test_that_the_file_names_no_application_is_said(site):
+    """A script may have one: it is no mistake."""
+    site.write("handlerkit.toml", "[plugins.request-id]\n")
+
+    done = site.run("freeze")
+
+    assert done.returncode == 0
+    assert "no target in [app]" in done.stderr
+
+
 def test_what_only_a_server_needs_may_be_missing(site):
     """One file serves every way of running: PORT is set where a server runs."""
     bind = '[server]\nbind = { env = "NO_SUCH_BIND" }\n'
