@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from math import inf
 from threading import Condition, Lock
 from time import monotonic
@@ -12,8 +10,8 @@ from typing import TYPE_CHECKING
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.channels import BLOCK
 from handlerkit.gateways.connections import plain_address
-from handlerkit.gateways.conversation import Conversation
 from handlerkit.gateways.fastcgi_exchange import Answering, FastCGIExchange
+from handlerkit.gateways.fastcgi_sending import RecordSender
 from handlerkit.protocols.fastcgi import (
     Answer,
     Broken,
@@ -22,17 +20,17 @@ from handlerkit.protocols.fastcgi import (
     Refused,
     Request,
 )
-from handlerkit.protocols.fastcgi_records import STDOUT, WHOLE_PAGES, spans
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Collection
     from typing import Any
 
+    from handlerkit.gateways.conversation import Conversation
     from handlerkit.gateways.server import Server
     from handlerkit.protocols.fastcgi_request import Event
 
 _INVALID = b"\xff" * 8  # a record of no version of FastCGI
-_MORE = int(getattr(socket, "MSG_MORE", 0))  # a hint: content follows its header
 _LARGE = 4 * BLOCK  # what an application that waits for a body reads at once
 
 
@@ -58,7 +56,7 @@ def conversing(
     return converse
 
 
-class FastCGIConversation(Conversation):
+class FastCGIConversation(RecordSender):
     """A FastCGI connection.
 
     Whoever leads reads it, and gives each body that comes to its request. A thread
@@ -75,7 +73,6 @@ class FastCGIConversation(Conversation):
         "_lock",
         "_protocol",
         "_running",
-        "_sending",
     )
 
     def __init__(
@@ -91,7 +88,6 @@ class FastCGIConversation(Conversation):
         self._is_paused = False
         self._is_over = False
         self._is_parting = False
-        self._sending = Lock()
 
     def read(self) -> Any:
         """Read what has come; give the first exchange that is to be run."""
@@ -100,7 +96,9 @@ class FastCGIConversation(Conversation):
         except ClientDisconnected:
             data = b""
         if data is None or (data and self._is_parting):
-            self._rest()
+            with self._lock:
+                begun = self._give_time()
+            self._rest(begun=begun)
             return None
         return self._advance(data)
 
@@ -118,8 +116,9 @@ class FastCGIConversation(Conversation):
                 waits = not first.keep  # as nearly every time: see _settle
             else:
                 waits = self._settle()
+            begun = waits or self._give_time()
         if not waits:
-            self._rest()
+            self._rest(begun=begun)
         elif self._is_over and not self._running:
             self.server.close(self)
         return job
@@ -161,18 +160,45 @@ class FastCGIConversation(Conversation):
                 self.server.add_job(job)
         return first
 
-    def _rest(self) -> None:
-        """Have the connection polled, with the time that its front has."""
+    def _give_time(self) -> bool:
+        """Set how long the front has; say whether anything is under way.
+
+        What runs may have no open request any more: its end is being sent.
+        """
         begun = not self._protocol.idle
         settings = self.server.settings
         if self._running:
             self._head_deadline = self.deadline = inf
-        elif begun or self._head_deadline < inf:  # the first head, or one that is cut
+            return True
+        if begun or self._head_deadline < inf:  # the first head, or one that is cut
             latest = monotonic() + settings.header_timeout
             self._head_deadline = self.deadline = min(self._head_deadline, latest)
         elif not self._is_parting:
             self.deadline = monotonic() + settings.keep_alive_timeout
-        self.server.rest(self, begun=begun or self._is_parting)
+        return begun or self._is_parting
+
+    def _rest(self, *, begun: bool) -> None:
+        """Have the connection polled; what was under way may have ended meanwhile."""
+        self.server.rest(self, begun=begun)
+        if self.server.stopping and begun and self._is_idle():
+            self._look_again()
+
+    def _is_idle(self) -> bool:
+        """Say whether nothing is under way, and take the connection in hand then."""
+        with self._lock:
+            if self._running or self._is_parting or not self._protocol.idle:
+                return False
+        return self.server.claim(self)
+
+    def late(self) -> None:
+        """Close, unless something has begun since the deadline was looked at."""
+        with self._lock:
+            is_late = not self._running and self.deadline <= monotonic()
+            begun = is_late or self._give_time()
+        if is_late:
+            self.server.close(self)
+        else:
+            self._rest(begun=begun)
 
     def _lose(self) -> None:
         """Go on without the front: only what it has sent whole can be answered."""
@@ -189,19 +215,6 @@ class FastCGIConversation(Conversation):
 
     # What exchanges call, each in a thread of its own.
 
-    def send_records(self, data: bytes) -> None:
-        """Send records, not mixed with those of other requests.
-
-        Raises:
-            ClientDisconnected: the front is gone, or takes nothing.
-        """
-        with self._sending:
-            try:
-                self.send(data, self.server.settings.write_timeout)
-            except ClientDisconnected:
-                self._give_up()
-                raise
-
     def send_end(self, request: Request, data: bytes) -> None:
         """Send records of which the last is END_REQUEST.
 
@@ -211,41 +224,10 @@ class FastCGIConversation(Conversation):
         Raises:
             ClientDisconnected: the front is gone, or takes nothing.
         """
-        with self._lock:
-            self._protocol.forget(request)
-        self.send_records(data)
-
-    def send_spans(self, number: int, descriptor: int, start: int, size: int) -> None:
-        """Send records of STDOUT whose content is ``size`` bytes of a file.
-
-        Raises:
-            ClientDisconnected: the front is gone, or takes nothing.
-            OSError: the file cannot be read, or is shorter than it was.
-        """
-        patience = self.server.settings.write_timeout
         with self._sending:
-            try:
-                for header, length in spans(STDOUT, number, size, WHOLE_PAGES):
-                    self.send(header, patience, _MORE)
-                    self._send_content(descriptor, start, length, patience)
-                    start += length
-            except OSError:
-                self._give_up()
-                raise
-
-    def _send_content(
-        self, descriptor: int, start: int, size: int, patience: float
-    ) -> None:
-        while size:
-            sent = self.send_file(descriptor, start, size, patience)
-            if sent is None:
-                data = os.pread(descriptor, size, start)
-                self.send(data, patience)
-                sent = len(data)
-            if not sent:
-                raise OSError("the file is shorter than it was")
-            start += sent
-            size -= sent
+            with self._lock:
+                self._protocol.forget(request)
+            self._send_whole(data)
 
     def take(self, request: Request, size: int) -> bytes:
         """Give some of a body, b"" at its end; wait for it.
@@ -256,11 +238,13 @@ class FastCGIConversation(Conversation):
         """
         while True:
             with self._lock:
+                ended = request.ended  # by now: more may come after the lock is let go
                 data = request.take(size)
                 resumes = self._resumes()
+                begun = resumes and self._give_time()
             if resumes:
-                self._rest()
-            if data or request.ended:
+                self._rest(begun=begun)
+            if data or ended:
                 return data
             self._fetch(request)
 
@@ -305,11 +289,12 @@ class FastCGIConversation(Conversation):
         with self._lock:
             if self._arrival is not None:
                 self._arrival.notify_all()
-        self._rest()
+            begun = self._give_time()
+        self._rest(begun=begun)
 
     def is_alone(self, request: Request) -> bool:
-        """Say whether no other request is open on this connection."""
-        with self._lock:
+        """Say whether no other request is open, or is being ended."""
+        with self._sending, self._lock:
             return self._protocol.open == (request,)
 
     def break_off(self) -> None:
@@ -338,15 +323,14 @@ class FastCGIConversation(Conversation):
                 protocol.forget(request)
             closes = protocol.closing and not running
             resumes = self._resumes()
+            begun = running or self._give_time()
         if not running and (self._is_over or (closes and whole)):
             self.server.close(self)
             return
         if closes:
             self._say_farewell()
-        elif not running:
-            self.deadline = monotonic() + self.server.settings.keep_alive_timeout
         if resumes:
-            self._rest()
+            self._rest(begun=bool(begun))
         elif self.server.stopping and not running and self.server.claim(self):
             self._look_again()
 
@@ -358,9 +342,10 @@ class FastCGIConversation(Conversation):
 
     def _say_farewell(self) -> None:
         """Close after the front has: it may still send what nobody reads."""
-        self._is_parting = True
+        with self._lock:
+            self._is_parting = True
+            self.deadline = monotonic() + self.server.settings.farewell_timeout
         self.end()
-        self.deadline = monotonic() + self.server.settings.farewell_timeout
 
 
 def _late() -> RequestError:

@@ -1,16 +1,18 @@
 """FastCGI connections on which something goes wrong, and the others beside them."""
 
 import fcntl
+import select
 import termios
 import threading
 from time import monotonic, sleep
 
 import pytest
 
+from handlerkit.gateways import fastcgi, fastcgi_sending
 from handlerkit.gateways.fastcgi import FastCGIConversation
 from handlerkit.protocols.fastcgi import Connection
-from tests.gateways.fronted.conftest import hello
-from tests.gateways.fronted.wire import PATIENCE, STDIN, head, record
+from tests.gateways.fronted.conftest import echo, hello
+from tests.gateways.fronted.wire import PATIENCE, STDIN, head, record, request
 
 FULL = 1 << 18  # bytes of a body that nobody has taken, after which nobody reads
 
@@ -77,3 +79,92 @@ def test_a_fault_of_ours_closes_one_connection_only(serve, monkeypatch, kind, na
 
     assert served.client().ask().body == b"hello"
     assert any("a fault of ours" in line for line in served.log)
+
+
+@pytest.fixture
+def let_go(monkeypatch):
+    """Have what is put in here called in its thread, one for each lock it lets go."""
+    calls = {}
+
+    class TellingLock:
+        def __init__(self):
+            self.lock = threading.Lock()
+            self.acquire = self.lock.acquire
+
+        def release(self):
+            self.lock.release()
+            if mine := calls.get(threading.get_ident()):
+                mine.pop(0)()
+            elif "others" in calls:
+                calls["others"].set()
+
+        def __enter__(self):
+            return self.acquire()
+
+        def __exit__(self, *_):
+            self.release()
+
+    for module in (fastcgi, fastcgi_sending):
+        monkeypatch.setattr(module, "Lock", TellingLock)
+    return calls
+
+
+def test_a_body_that_comes_at_any_moment_is_not_taken_for_an_empty_one(serve, let_go):
+    clients = []
+
+    def send_it_all():
+        let_go["others"] = fed = threading.Event()
+        clients[0].send(record(STDIN, 1, b"body") + record(STDIN, 1))
+        assert fed.wait(PATIENCE)
+
+    def application(environ, start_response):
+        let_go[threading.get_ident()] = [send_it_all]
+        return echo(environ, start_response)
+
+    clients.append(serve(application).client())
+    clients[0].send(head(CONTENT_LENGTH="4"))
+
+    assert clients[0].answer().body == b"body"
+
+
+def test_the_time_between_requests_does_not_end_one_that_has_begun(serve, let_go):
+    clients, begun = [], threading.Event()
+
+    def go_on():
+        clients[0].send(request(keep=True, PATH_INFO="/slow"))
+        assert begun.wait(PATIENCE)
+
+    class Body(list):
+        def close(self):
+            # Two for the end of the response; the third is that of the exchange.
+            let_go[threading.get_ident()] = [bool, bool, go_on]
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] != "/slow":
+            return Body([b"fast"])
+        begun.set()
+        sleep(0.5)
+        return [b"slow"]
+
+    clients.append(serve(application, keep_alive_timeout=0.1).client())
+
+    assert clients[0].ask(keep=True).body == b"fast"
+    assert clients[0].answer().body == b"slow"
+
+
+def test_a_stop_waits_for_the_last_piece_of_a_response(serve):
+    size = 5_000_000
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [b"x" * size]
+
+    served = serve(application)
+    client = served.client()
+    client.send(request(keep=True))
+    assert select.select([client.socket], [], [], PATIENCE)[0]
+    served.server.stop()
+    sleep(0.1)
+
+    assert len(client.answer().body) == size

@@ -1,0 +1,81 @@
+"""FastCGI records on their way out: one request's are not mixed with another's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from handlerkit.errors import ClientDisconnected
+from handlerkit.gateways.conversation import Conversation
+from handlerkit.protocols.fastcgi_records import STDOUT, WHOLE_PAGES, spans
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from handlerkit.gateways.server import Server
+
+_MORE = int(getattr(socket, "MSG_MORE", 0))  # a hint: content follows its header
+
+
+class RecordSender(Conversation):
+    """A connection that several threads send whole records on."""
+
+    __slots__ = ("_sending",)
+
+    def __init__(self, sock: socket.socket, peer: Any, server: Server) -> None:
+        super().__init__(sock, peer, server)
+        self._sending = Lock()  # taken before any other lock of the connection
+
+    def _give_up(self) -> None:
+        """Be over: a record could not be sent whole."""
+        raise NotImplementedError
+
+    def send_records(self, data: bytes) -> None:
+        """Send records, not mixed with those of other requests.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+        """
+        with self._sending:
+            self._send_whole(data)
+
+    def _send_whole(self, data: bytes) -> None:
+        try:
+            self.send(data, self.server.settings.write_timeout)
+        except ClientDisconnected:
+            self._give_up()
+            raise
+
+    def send_spans(self, number: int, descriptor: int, start: int, size: int) -> None:
+        """Send records of STDOUT whose content is ``size`` bytes of a file.
+
+        Raises:
+            ClientDisconnected: the front is gone, or takes nothing.
+            OSError: the file cannot be read, or is shorter than it was.
+        """
+        patience = self.server.settings.write_timeout
+        with self._sending:
+            try:
+                for header, length in spans(STDOUT, number, size, WHOLE_PAGES):
+                    self.send(header, patience, _MORE)
+                    self._send_content(descriptor, start, length, patience)
+                    start += length
+            except OSError:
+                self._give_up()
+                raise
+
+    def _send_content(
+        self, descriptor: int, start: int, size: int, patience: float
+    ) -> None:
+        while size:
+            sent = self.send_file(descriptor, start, size, patience)
+            if sent is None:
+                data = os.pread(descriptor, size, start)
+                self.send(data, patience)
+                sent = len(data)
+            if not sent:
+                raise OSError("the file is shorter than it was")
+            start += sent
+            size -= sent
