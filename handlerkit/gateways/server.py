@@ -313,6 +313,8 @@ class Server:
         if accept == self._accepting:
             return
         self._accepting = accept
+        if not accept and not self._is_full():  # by a close that has seen it as it was
+            self.wake()
         for listener in self._listeners:
             number = listener.socket.fileno()
             if accept:

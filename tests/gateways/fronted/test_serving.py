@@ -335,3 +335,47 @@ def test_who_asks_again_at_once_does_not_wait_for_others(serve, protocol, busy):
         go.set()
     for client in clients:
         assert body_of(client, protocol) == b"hello"
+
+
+class Limit(int):
+    """A limit; ``reached`` is called while the server finds that it is reached."""
+
+    reached = staticmethod(lambda: None)
+
+    def __le__(self, other):
+        is_reached = int(self) <= other
+        if is_reached:
+            self.reached()
+        return is_reached
+
+
+def test_a_close_at_the_limit_lets_the_next_one_in(serve):
+    patience = 10 * PATIENCE  # who is forgotten would stay so
+    begun, go, closed = (threading.Event() for _ in range(3))
+
+    def application(environ, start_response):
+        begun.set()
+        go.wait(PATIENCE)
+        return hello(environ, start_response)
+
+    def close():
+        if begun.is_set() and not go.is_set():
+            go.set()
+            closed.wait(PATIENCE)
+            threading.Event().wait(0.05)  # nothing tells when a close has come back
+
+    limit = Limit(1)
+    limit.reached = close
+    served = serve(
+        application,
+        "SCGI",
+        max_connections=limit,
+        header_timeout=patience,
+        keep_alive_timeout=patience,
+        farewell_timeout=patience,
+    )
+    first, second = served.client(), served.client()
+    assert first.scgi().body == b"hello"
+    closed.set()
+
+    assert second.scgi().body == b"hello"
