@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import py_compile
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
@@ -24,7 +25,7 @@ from handlerkit.kit.bundling import bundle
 from handlerkit.kit.constants import Encoder, NoConstant, source
 from handlerkit.kit.frozen import FORMAT, check_folder, content_hash, frozen_name
 from handlerkit.kit.inline import inline_secrets
-from handlerkit.kit.origins import Origins, own_files
+from handlerkit.kit.origins import TICK, Origins, own_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,6 +47,7 @@ def freeze(path: Path) -> Path:
         HandlerkitError: who may write to the directory is not to be trusted.
         OSError: it cannot be written.
     """
+    time.sleep(2 * TICK / 1e9)  # what was written just before is no change meanwhile
     kit = load(path, app=_no_application, entry="cgi")
     file = write(kit, path)
     if kit.config.app.target is None:

@@ -31,7 +31,12 @@ def inline_secrets(kit: Kit) -> Iterator[Fault]:
     """
     rules = kit.config.redact
     names = Redactor(keys=rules.keys, allow_keys=rules.allow_keys)
-    search = _Search(names, kit)
+    for fault in _found(_Search(names, kit), kit):
+        kit.document.conceal(fault.path)  # in the line that is shown, too
+        yield fault
+
+
+def _found(search: _Search, kit: Kit) -> Iterator[Fault]:
     for name in _TABLES:
         yield from search.texts(kit.document.raw.get(name, {}), (name,))
     for loaded in kit.plugins.loaded:
@@ -115,6 +120,8 @@ def _forms(secrets: set[str]) -> Redaction:
 
 
 def _fault(path: TomlPath, said: str) -> Fault:
-    what = f"{path[-1]} {said}, which a frozen file must not hold"
+    names = [at for at, part in enumerate(path) if isinstance(part, str)]
+    subject = "".join(f"[{part}]" for part in path[names[-1] + 1 :])
+    what = f"{path[names[-1]]}{subject} {said}, which a frozen file must not hold"
     excuse = f"; {_EXCUSE}" if "name" in said else ""
     return Fault(_CODE, what, path=path, hint=_HINT + excuse)

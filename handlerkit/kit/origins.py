@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from handlerkit.kit.assembly import Kit
 
-_TICK = 10_000_000  # nanoseconds that the time of a file may lag behind the clock
+TICK = 10_000_000  # nanoseconds that the time of a file may lag behind the clock
 
 
 class Origins:
@@ -35,7 +35,7 @@ class Origins:
     """
 
     def __init__(self, kit: Kit) -> None:
-        self._since = kit.imported.since - _TICK
+        self._since = kit.imported.since - TICK
         self._found: set[Path] = set()
         self.modules = dict(sorted(self._of_site(kit)))
 
