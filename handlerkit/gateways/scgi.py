@@ -45,6 +45,7 @@ class SCGIConversation(Conversation):
     __slots__ = (
         "_begun",
         "_environ",
+        "_latest",
         "_left",
         "_parser",
         "_parting",
@@ -64,6 +65,7 @@ class SCGIConversation(Conversation):
         self._left = 0
         self._begun = False
         self._parting = False
+        self._latest = 0.0  # when a front that still sends is listened to no more
 
     def read(self) -> SCGIConversation | None:
         """Read on at the head; give the exchange once it is whole."""
@@ -149,19 +151,25 @@ class SCGIConversation(Conversation):
         """Close after the front has.
 
         It may still send, and closing before all is read would take from it what it
-        has not read of our answer.
+        has not read of our answer. The time begins anew with what it sends, as httpd
+        takes an answer only after it has sent all, but ``read_timeout`` is the limit.
         """
         self._parting = True
         self.end()
-        self.deadline = monotonic() + self.server.settings.farewell_timeout
+        settings = self.server.settings
+        self.deadline = monotonic() + settings.farewell_timeout
+        self._latest = max(self.deadline, monotonic() + settings.read_timeout)
         self.server.rest(self, begun=True)
 
     def _overhear(self) -> None:
         data = self.receive_now()
         if data == b"":
             self.server.close(self)
-        else:
-            self.server.rest(self, begun=True)
+            return
+        if data and not self.server.stopping:
+            farewell = monotonic() + self.server.settings.farewell_timeout
+            self.deadline = min(farewell, self._latest)
+        self.server.rest(self, begun=True)
 
     def write(self, data: bytes) -> None:
         """Send all of it: this is the handler's stdout.

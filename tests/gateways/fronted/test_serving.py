@@ -2,6 +2,7 @@
 
 import contextlib
 import select
+import socket
 import threading
 from time import monotonic
 
@@ -379,3 +380,32 @@ def test_a_close_at_the_limit_lets_the_next_one_in(serve):
     closed.set()
 
     assert second.scgi().body == b"hello"
+
+
+def test_an_early_answer_waits_for_a_slow_upload(serve):
+    """Which lasts longer than the farewell does, as behind httpd."""
+    client = serve(hello, "SCGI", TCP, farewell_timeout=1.5).client()
+    client.send(scgi(CONTENT_LENGTH="1000"))
+    for _ in range(25):
+        client.send(b"x")
+        threading.Event().wait(0.1)
+    client.socket.shutdown(socket.SHUT_WR)
+
+    data, end = client.rest()
+    assert parse(data).body == b"hello"
+    assert end == "end"
+
+
+def test_a_slow_upload_keeps_no_connection_for_ever(serve):
+    served = serve(hello, "SCGI", farewell_timeout=0.2, read_timeout=0.5)
+    client = served.client()
+    client.send(scgi(CONTENT_LENGTH="1000000"))
+    end = monotonic() + PATIENCE
+
+    def upload():
+        while monotonic() < end:
+            client.send(b"x")
+            threading.Event().wait(0.01)
+
+    with pytest.raises(OSError, match=r"pipe|reset"):
+        upload()
