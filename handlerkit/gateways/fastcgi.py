@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.channels import BLOCK
 from handlerkit.gateways.connections import plain_address
-from handlerkit.gateways.fastcgi_exchange import Answering, FastCGIExchange
+from handlerkit.gateways.fastcgi_exchange import FastCGIExchange
 from handlerkit.gateways.fastcgi_sending import RecordSender
 from handlerkit.protocols.fastcgi import (
     Answer,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handlerkit.protocols.fastcgi_request import Event
 
 _INVALID = b"\xff" * 8  # a record of no version of FastCGI
+_MOST_ANSWERS = 1000  # to the front itself, that wait until a response has gone out
 _LARGE = 4 * BLOCK  # what an application that waits for a body reads at once
 
 
@@ -68,6 +69,7 @@ class FastCGIConversation(RecordSender):
         "_arrival",
         "_head_deadline",
         "_is_over",
+        "_is_owed",
         "_is_parting",
         "_is_paused",
         "_lock",
@@ -87,6 +89,7 @@ class FastCGIConversation(RecordSender):
         self._running = 0
         self._is_paused = False
         self._is_over = False
+        self._is_owed = False  # what the front may send of who was turned away
         self._is_parting = False
 
     def read(self) -> Any:
@@ -116,12 +119,25 @@ class FastCGIConversation(RecordSender):
                 waits = not first.keep  # as nearly every time: see _settle
             else:
                 waits = self._settle()
+                if self._protocol.closing and not self._running:
+                    self._part()  # who was turned away was the last
             begun = waits or self._give_time()
+        if self._answers:
+            self._answer()
+        if self._is_parting:
+            self.end()
         if not waits:
             self._rest(begun=begun)
         elif self._is_over and not self._running:
             self.server.close(self)
         return job
+
+    def _answer(self) -> None:
+        """Answer the front; cut off one that does not take what it asks for."""
+        taken = self._send_answers()
+        if (not taken and not self._running) or len(self._answers) > _MOST_ANSWERS:
+            self.server.complain("a FastCGI connection is cut: it takes no answers")
+            self._give_up()
 
     def _settle(self) -> bool:
         """Say, after what has come, whether nobody is to read more by now."""
@@ -146,7 +162,9 @@ class FastCGIConversation(RecordSender):
                 self.server.complain(f"a FastCGI request is refused: {event.error}")
                 job = FastCGIExchange(self, event.request, event.error)
             elif type(event) is Answer:
-                job = Answering(self, event.data)
+                self._answers.append(event.data)
+                self._is_owed = True
+                continue
             else:
                 if type(event) is Broken:
                     self.server.complain(f"a FastCGI connection is cut: {event.error}")
@@ -202,6 +220,11 @@ class FastCGIConversation(RecordSender):
 
     def _lose(self) -> None:
         """Go on without the front: only what it has sent whole can be answered."""
+        self._be_over()
+        if not self._running:
+            self.server.close(self)
+
+    def _be_over(self) -> None:
         with self._lock:
             self._is_over = True
             for request in self._protocol.open:
@@ -209,9 +232,6 @@ class FastCGIConversation(RecordSender):
                     request.aborted = True
             if self._arrival is not None:
                 self._arrival.notify_all()
-            running = self._running
-        if not running:
-            self.server.close(self)
 
     # What exchanges call, each in a thread of its own.
 
@@ -228,6 +248,8 @@ class FastCGIConversation(RecordSender):
             with self._lock:
                 self._protocol.forget(request)
             self._send_whole(data)
+        if self._answers:
+            self._send_answers()
 
     def take(self, request: Request, size: int) -> bytes:
         """Give some of a body, b"" at its end; wait for it.
@@ -303,32 +325,35 @@ class FastCGIConversation(RecordSender):
         Raises:
             ClientDisconnected: the front is gone, or takes nothing.
         """
-        self._is_over = True
+        self._be_over()
         self.let_take()
         self.send_records(_INVALID)
 
     def _give_up(self) -> None:
         """Be over: a record could not be sent whole."""
-        self._is_over = True
+        self._be_over()
         self.cut()
 
-    def finish(self, request: Request | None) -> None:
-        """Let a job be done, and its request be over, even if no end could be sent."""
+    def finish(self, request: Request) -> None:
+        """Let a request be over, even if no end could be sent."""
         protocol = self._protocol
         with self._lock:
             self._running -= 1
             running = self._running
-            whole = request is None or request.ended
-            if request is not None:
-                protocol.forget(request)
+            whole = request.ended and not self._is_owed
+            protocol.forget(request)
             closes = protocol.closing and not running
             resumes = self._resumes()
+            if closes:
+                self._part()
             begun = running or self._give_time()
+        if self._answers:
+            self._answer()
         if not running and (self._is_over or (closes and whole)):
             self.server.close(self)
             return
         if closes:
-            self._say_farewell()
+            self.end()
         if resumes:
             self._rest(begun=bool(begun))
         elif self.server.stopping and not running and self.server.claim(self):
@@ -340,12 +365,10 @@ class FastCGIConversation(RecordSender):
         if job is not None:
             self.server.add_job(job)
 
-    def _say_farewell(self) -> None:
-        """Close after the front has: it may still send what nobody reads."""
-        with self._lock:
-            self._is_parting = True
-            self.deadline = monotonic() + self.server.settings.farewell_timeout
-        self.end()
+    def _part(self) -> None:
+        """Close only after the front has: it may still send what nobody reads."""
+        self._is_parting = True
+        self.deadline = monotonic() + self.server.settings.farewell_timeout
 
 
 def _late() -> RequestError:

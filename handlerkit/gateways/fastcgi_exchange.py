@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
@@ -48,7 +47,9 @@ class FastCGIExchange:
     def run(self, seat: Seat) -> None:
         """Run the handler, or refuse the request, and end it."""
         try:
-            if self._error is None:
+            if self._request.aborted:  # before its turn had come
+                self._end(_INCOMPLETE)
+            elif self._error is None:
                 self._serve(seat)
             else:
                 self.write_last(refusal(self._error))
@@ -139,21 +140,3 @@ class FastCGIExchange:
 
     def flush(self) -> None:
         """Do nothing: nothing is buffered."""
-
-
-class Answering:
-    """An answer to the front itself."""
-
-    __slots__ = ("_data", "conversation")
-
-    def __init__(self, conversation: FastCGIConversation, data: bytes) -> None:
-        self.conversation = conversation
-        self._data = data
-
-    def run(self, _: Seat) -> None:
-        """Send it."""
-        try:
-            with suppress(ClientDisconnected):
-                self.conversation.send_records(self._data)
-        finally:
-            self.conversation.finish(None)

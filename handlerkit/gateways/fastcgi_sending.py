@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,11 @@ _MORE = int(getattr(socket, "MSG_MORE", 0))  # a hint: content follows its heade
 class RecordSender(Conversation):
     """A connection that several threads send whole records on."""
 
-    __slots__ = ("_sending",)
+    __slots__ = ("_answers", "_sending")
 
     def __init__(self, sock: socket.socket, peer: Any, server: Server) -> None:
         super().__init__(sock, peer, server)
+        self._answers: deque[bytes] = deque()  # to the front itself
         self._sending = Lock()  # taken before any other lock of the connection
 
     def _give_up(self) -> None:
@@ -40,13 +42,41 @@ class RecordSender(Conversation):
         """
         with self._sending:
             self._send_whole(data)
+        if self._answers:
+            self._send_answers()
 
     def _send_whole(self, data: bytes) -> None:
+        if self._answers:  # of which one may have gone out in part
+            data = self._take_answers() + data
         try:
             self.send(data, self.server.settings.write_timeout)
         except ClientDisconnected:
             self._give_up()
             raise
+
+    def _take_answers(self) -> bytes:
+        answers = self._answers
+        return b"".join([answers.popleft() for _ in range(len(answers))])
+
+    def _send_answers(self) -> bool:
+        """Send the answers, as far as the front takes them now; say if it does.
+
+        Nobody waits for that. Who sends something else at this time sees to them.
+        """
+        while self._answers and self._sending.acquire(blocking=False):
+            try:
+                data = self._take_answers()
+                sent = self._send_some(data, 0)
+            except ClientDisconnected:
+                self._give_up()
+                return True
+            else:
+                if sent < len(data):
+                    self._answers.appendleft(data[sent:])
+                    return False
+            finally:
+                self._sending.release()
+        return True
 
     def send_spans(self, number: int, descriptor: int, start: int, size: int) -> None:
         """Send records of STDOUT whose content is ``size`` bytes of a file.
@@ -57,6 +87,8 @@ class RecordSender(Conversation):
         """
         patience = self.server.settings.write_timeout
         with self._sending:
+            if self._answers:
+                self._send_whole(b"")
             try:
                 for header, length in spans(STDOUT, number, size, WHOLE_PAGES):
                     self.send(header, patience, _MORE)

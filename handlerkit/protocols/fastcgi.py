@@ -258,8 +258,7 @@ class Connection:
         self._kept.clear()
         if version != VERSION:
             raise ProtocolError(f"a record has the FastCGI version {version}, not 1")
-        self._kind = kind
-        self._id = number
+        self._kind, self._id = kind, number
         self._left = length
         self._padding = padding
         self._request = self._open.get(number, _NOBODY)
@@ -275,7 +274,8 @@ class Connection:
         if task == states.ANSWER_VALUES and length > _MAX_VALUES:
             raise ProtocolError(f"GET_VALUES has over {_MAX_VALUES} bytes of content")
         self._task = task
-        self._count_idle(brings=bool(number) and (length > 0 or task != states.SKIP))
+        if task not in (states.BEGIN, states.ABORT):  # see _turn_away
+            self._count_idle(brings=bool(number and (length or task != states.SKIP)))
         if not length:
             self._end_record(events)
 
@@ -310,6 +310,7 @@ class Connection:
             self._open[request.id] = request
 
     def _turn_away(self, request: Request, status: int, events: list[Event]) -> None:
+        self._count_idle(brings=False)
         self.forget(request)
         events.append(Answer(end_request(request.id, status)))
 

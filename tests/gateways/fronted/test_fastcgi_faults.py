@@ -1,7 +1,9 @@
 """FastCGI connections on which something goes wrong, and the others beside them."""
 
+import contextlib
 import fcntl
 import select
+import struct
 import termios
 import threading
 from time import monotonic, sleep
@@ -12,7 +14,18 @@ from handlerkit.gateways import fastcgi, fastcgi_sending
 from handlerkit.gateways.fastcgi import FastCGIConversation
 from handlerkit.protocols.fastcgi import Connection
 from tests.gateways.fronted.conftest import echo, hello
-from tests.gateways.fronted.wire import PATIENCE, STDIN, head, record, request
+from tests.gateways.fronted.wire import (
+    ABORT,
+    BEGIN,
+    END,
+    PARAMS,
+    PATIENCE,
+    STDIN,
+    STDOUT,
+    head,
+    record,
+    request,
+)
 
 FULL = 1 << 18  # bytes of a body that nobody has taken, after which nobody reads
 
@@ -168,3 +181,111 @@ def test_a_stop_waits_for_the_last_piece_of_a_response(serve):
     sleep(0.1)
 
     assert len(client.answer().body) == size
+
+
+def begin(number, role=1, *, keep=True):
+    return record(BEGIN, number, struct.pack("!HB5x", role, keep))
+
+
+def test_who_is_turned_away_again_and_again_is_cut_off(serve):
+    """Such a front asks for answers, and brings nothing."""
+    client = serve(hello).client()
+
+    client.send(begin(1, role=3) * 90 + request(2, keep=True))
+    answers = [client.record() for _ in range(90)]
+    assert client.answer(2).body == b"hello"
+    client.send(begin(1, role=3) * 200)
+    data, _ = client.rest()
+
+    assert {(kind, number) for kind, number, _ in answers} == {(END, 1)}
+    assert len(data) < 200 * 16
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_answers_that_a_front_does_not_read_hold_no_thread(serve, threads):
+    served = serve(hello, threads=threads)
+    client = served.client()
+    turned_away = (begin(1, role=3) + record(PARAMS, 1, b"x")) * 1000
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        for _ in range(1000):
+            client.send(turned_away)
+
+    assert served.client().ask().body == b"hello"
+    assert client.rest()[1] in ("end", "reset")
+    assert served.log == ["a FastCGI connection is cut: it takes no answers"]
+
+
+def test_answers_go_out_beside_a_response_that_is_not_read_yet(serve):
+    size = 5_000_000
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [b"x" * size]
+
+    client = serve(application).client()
+    client.send(request(keep=True))
+    assert select.select([client.socket], [], [], PATIENCE)[0]
+    client.send(begin(2, role=3) * 5)
+    seen = dict.fromkeys([1, 2], 0)
+    ends = []
+    while len(ends) < 6:
+        kind, number, content = client.record()
+        seen[number] += len(content) * (kind == STDOUT)
+        ends += [number] * (kind == END)
+
+    assert ends == [1, 2, 2, 2, 2, 2]
+    assert seen[1] > size
+
+
+def test_who_is_turned_away_for_good_may_send_on_before_the_end(serve):
+    client = serve(hello).client()
+
+    client.send(begin(1, role=3, keep=False))
+    assert client.record()[:2] == (END, 1)
+    for _ in range(20):
+        client.send(record(PARAMS, 1, b"x" * 10_000))
+
+    assert client.rest() == (b"", "end")
+
+
+def test_who_waits_for_a_body_learns_that_the_connection_is_cut(serve):
+    """Also where another body, that nobody takes, keeps all from reading."""
+    begun = threading.Semaphore(0)
+    learnt, go = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        begun.release()
+        if environ["PATH_INFO"] == "/full":
+            assert go.wait(PATIENCE)
+        if environ["PATH_INFO"] == "/big":
+            start_response("200 OK", [])
+            return iter([b"x" * 1_000_000] * 10)
+        try:
+            return echo(environ, start_response)
+        finally:
+            learnt.set()
+
+    served = serve(application, threads=3, write_timeout=0.5, read_timeout=999)
+    client = served.client()
+    client.send(head(1, keep=True, CONTENT_LENGTH="999999", PATH_INFO="/full"))
+    client.send(head(2, keep=True, CONTENT_LENGTH="10"))
+    for _ in range(2):
+        assert begun.acquire(timeout=PATIENCE)
+    client.send(request(3, keep=True, PATH_INFO="/big"))
+    for _ in range(0, FULL, 1 << 15):
+        client.send(record(STDIN, 1, b"x" * (1 << 15)))
+
+    assert learnt.wait(PATIENCE / 4)
+    go.set()
+
+
+def test_what_is_aborted_before_its_turn_does_not_run(serve):
+    served = serve(hello)
+    client = served.client()
+
+    both = request(1, keep=True) + request(2, keep=True)
+    client.send(both + record(ABORT, 1) + record(ABORT, 2))
+    ends = [client.record() for _ in range(4)]
+
+    assert [number for kind, number, _ in ends if kind == END] in ([1, 2], [2, 1])
+    assert served.kit.handlers == []
