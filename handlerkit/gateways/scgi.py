@@ -116,8 +116,9 @@ class SCGIConversation(Conversation):
             self._refuse(RequestError(text, "408 Request Timeout"))
 
     def _refuse(self, error: RequestError) -> None:
+        bodiless = self._environ.get("REQUEST_METHOD") == "HEAD"
         try:
-            self.send(refusal(error), 0)
+            self.send(refusal(error, bodiless=bodiless), 0)
         except ClientDisconnected:
             self.server.close(self)
         else:

@@ -409,3 +409,14 @@ def test_a_slow_upload_keeps_no_connection_for_ever(serve):
 
     with pytest.raises(OSError, match=r"pipe|reset"):
         upload()
+
+
+@pytest.mark.parametrize(("method", "has_body"), [("GET", True), ("HEAD", False)])
+def test_a_failure_of_the_server_has_no_body_for_head(serve, method, has_body):
+    served = serve(hello, "SCGI")
+    served.kit.kind = None  # so that no handler can be made
+    answer = served.client().scgi(REQUEST_METHOD=method)
+
+    assert answer.status == "500 Internal Server Error"
+    assert int(answer.headers["content-length"]) > 0
+    assert bool(answer.body) is has_body
