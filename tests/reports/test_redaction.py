@@ -314,9 +314,9 @@ def test_time_is_linear_in_the_text(name):
     def seconds(text):
         best = 60.0
         for _ in range(3):
-            before = time.perf_counter()
+            before = time.thread_time()
             redaction.text(text, limit=None)
-            best = min(best, time.perf_counter() - before)
+            best = min(best, time.thread_time() - before)
         return best
 
     assert seconds(text * 10) < 50 * max(seconds(text), 0.002)

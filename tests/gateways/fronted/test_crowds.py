@@ -8,6 +8,7 @@ import os
 import select
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -211,7 +212,8 @@ def test_who_drips_is_cut_like_who_is_silent(crowd, protocol):
         cut = select.select([each.socket for each in slow], [], [], 0.02)[0]
         slow = [each for each in slow if each.socket not in cut]
         for client in slow:
-            client.send(b"x")
+            with suppress(OSError):  # it is cut between the look and this
+                client.send(b"x")
         assert server.ask() == b"hello"
 
     assert slow == []
