@@ -341,8 +341,10 @@ class HTTPServer:
         self._kits.settle()
         self._accept_or_not()
         for listener in self._listeners:
-            while self._accept(listener.socket):
-                pass
+            if listener.own:
+                listener.forget_path()
+                while self._accept(listener.socket):
+                    pass
         close_all(self._listeners)
         self._listeners = ()
         for connection in self._waiting.all("request"):
