@@ -33,6 +33,7 @@ ALL_OF_A_HANDLER = {
     "handlerkit.handlers.environ",
     "handlerkit.handlers.input",
     "handlerkit.handlers.recovery",
+    "handlerkit.handlers.reporting",
     "handlerkit.handlers.response",
     "handlerkit.handlers.simple",
     "handlerkit.hooks",

@@ -1,28 +1,25 @@
-"""What a handler does when something fails: report it, answer it, end it visibly.
+"""What a handler does when something fails: answer it, and end it visibly.
 
 Whatever fails, the client gets a correct answer, or a response that is seen to be
-broken off; every reporter is asked; nothing of the error reaches the client.
+broken off; nothing of the error reaches the client. What is said of the error, and to
+whom, is in `handlerkit.handlers.reporting`.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from time import perf_counter
 
-from handlerkit.errors import ApplicationError, ClientDisconnected, RequestError
-from handlerkit.plan import BARE, Outcome
+from handlerkit.errors import ClientDisconnected, RequestError
+from handlerkit.handlers.reporting import Reporting
+from handlerkit.plan import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
-    from typing import Any, TypeAlias
+    from typing import Any
 
-    from handlerkit.plan import Plan, Report
-
-    ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
-    MakeReport: TypeAlias = Callable[[ExcInfo, int | None, Any, str], Report]
+    from handlerkit.handlers.reporting import ExcInfo
 
 LAST_STATUS = "500 Internal Server Error"
 _LAST_HEADERS = (("Content-Type", "text/plain"),)
@@ -30,20 +27,15 @@ LAST_BODY = b"A server error occurred.  Please contact the administrator."
 LAST_HEAD = f"Content-Type: text/plain\r\nContent-Length: {len(LAST_BODY)}\r\n"
 
 
-class Recovery:
+class Recovery(Reporting):
     """The half of a handler that deals with what fails; see `BaseHandler`."""
 
-    plan: Plan = BARE
-    make_report: MakeReport | None = None
-
-    traceback_limit: int | None = None
     error_status = LAST_STATUS
     error_headers: list[tuple[str, str]] = [("Content-Type", "text/plain")]  # noqa: RUF012 - as documented, copied before use
     error_body = LAST_BODY
 
     status: str | None = None
     result: Any = None
-    headers_sent = False
     headers: Any = None
     bytes_sent = 0
     environ: Any = None
@@ -51,18 +43,10 @@ class Recovery:
     # "ok", "error", "aborted" or "disconnected", once the exchange has ended: the
     # kinds of `handlerkit.plan.Outcome`.
     ended: str | None = None
-    report: Report | None = None
 
     _gone: BaseException | None = None
-    _handed: BaseException | None = None
-    _fatal: BaseException | None = None
     _answered = False
-    _erred = False
-    # Whether the straight way is still open to this exchange: nothing of it has gone
-    # out, or failed.
-    _short = False
     _full = False
-    _plain = False
     _concluded = False
     _closed: object = None
     _handling = False
@@ -237,97 +221,6 @@ class Recovery:
             self.status = self.headers = None
             self._full = False
 
-    def log_exception(self, exc_info: ExcInfo) -> None:
-        """Log an exception: the hooks do, else its traceback goes to wsgi.errors."""
-        hook = self.plan.log_exception
-        if hook is not None:
-            hook(self, exc_info, self.report)
-            return
-        # Imported when it fails: traceback would double the start of a CGI process.
-        from traceback import print_exception
-
-        stderr = self.get_stderr()
-        print_exception(*exc_info, self.traceback_limit, stderr)
-        stderr.flush()
-
-    def _report_handed(self, exc_info: ExcInfo) -> None:
-        """Report what an application hands to start_response, unless it was ours."""
-        exc: BaseException | None = exc_info[1]
-        if exc is not None and exc is not self._handed and not self._plain:
-            self._report(exc_info, phase="handed to start_response")
-
-    def _report_fault(self, message: str) -> None:
-        """Report a fault of the application that interrupts nothing."""
-        try:
-            raise ApplicationError(message)
-        except ApplicationError as exc:
-            self._report((type(exc), exc, exc.__traceback__))
-
-    def _report(self, exc_info: ExcInfo, *, log: bool = True, phase: str = "") -> None:
-        """Make the report and give it to whoever logs; never raises."""
-        if exc_info[1] is self._handed:
-            return
-        self._erred = True
-        self._short = False
-        self._handed = exc_info[1]
-        self._drop_report()
-        if self.make_report is not None:
-            try:
-                self.report = self._made_report(exc_info, phase)
-            except BaseException as failure:  # noqa: BLE001 - log without a report
-                self.plugin_failed("log_exception", "make_report", failure)
-        try:
-            if log:
-                self.log_exception(exc_info)
-        except BaseException as failure:  # noqa: BLE001 - reporting changes nothing
-            self.plugin_failed("log_exception", type(self).__name__, failure)
-            self._write_error(exc_info[1])
-
-    def _made_report(self, exc_info: ExcInfo, phase: str = "") -> Report | None:
-        if self.make_report is None:
-            return None
-        if not phase:
-            phase = "after headers" if self.headers_sent else "before headers"
-        return self.make_report(exc_info, self.traceback_limit, self, phase)
-
-    def _drop_report(self) -> None:
-        """Forget the report; what it was not asked for by now, nobody will know."""
-        if self.report is not None:
-            self.report.release()
-            self.report = None
-
-    def plugin_failed(self, hook: str, plugin: str, exc: BaseException) -> None:
-        """Note an exception that must not change the exchange; never raises."""
-        self._note_fatal(exc)
-        self._write_error(exc, f"handlerkit: {plugin} failed in {hook}\n")
-
-    def _note_fatal(self, exc: BaseException) -> None:
-        """Keep what is no Exception, to be raised when the exchange has ended."""
-        if not isinstance(exc, Exception) and self._fatal is None:
-            self._fatal = exc
-
-    def _write_error(self, exc: BaseException, text: str = "") -> None:
-        """Write an exception to wsgi.errors; where that fails, to stderr."""
-        try:
-            report = self._made_report((type(exc), exc, exc.__traceback__))
-            if report is not None:  # redacted
-                text += report.text
-            else:
-                from traceback import format_exception
-
-                text += "".join(format_exception(exc))
-        except BaseException:  # noqa: BLE001 - e.g. an exception that cannot be shown
-            text += f"{type(exc).__name__}\n"
-        try:
-            stream = self.get_stderr()
-            stream.write(text)
-            stream.flush()
-        except BaseException:  # noqa: BLE001 - the stream itself is what fails
-            try:
-                os.write(2, text.encode("utf-8", "backslashreplace"))
-            except OSError:
-                return
-
     def _close_result(self) -> None:
         """Close the application's iterable, once; an error there is reported."""
         result = self.result
@@ -393,9 +286,6 @@ class Recovery:
 
         def _say_last_word(self) -> bool:
             """Answer by a constant."""
-
-        def get_stderr(self) -> Any:
-            """Give wsgi.errors."""
 
         def add_cgi_vars(self) -> None:
             """Put the CGI variables into environ."""

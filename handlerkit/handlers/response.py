@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    from handlerkit.handlers.recovery import ExcInfo
+    from handlerkit.handlers.reporting import ExcInfo
 
     Write: TypeAlias = Callable[[bytes], object]
 

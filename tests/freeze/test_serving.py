@@ -31,6 +31,7 @@ MODULES = {
     "handlerkit.handlers.environ",
     "handlerkit.handlers.input",
     "handlerkit.handlers.recovery",
+    "handlerkit.handlers.reporting",
     "handlerkit.handlers.response",
     "handlerkit.handlers.simple",
     "handlerkit.hooks",

@@ -23,7 +23,7 @@ MUTATIONS = (
     ),
     (
         "D2",
-        "recovery.py",
+        "reporting.py",
         "except BaseException as failure:  # noqa: BLE001 - reporting changes nothing",
         "except ZeroDivisionError as failure:",
     ),
