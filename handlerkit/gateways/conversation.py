@@ -40,6 +40,11 @@ class Conversation(Channel):
         """
         raise NotImplementedError
 
+    @property
+    def has_a_moment(self) -> bool:
+        """Whether a stop leaves its peer a moment to speak: it has not done so yet."""
+        return False
+
     def late(self) -> None:
         """Go on after the deadline has passed."""
         self.server.close(self)

@@ -208,6 +208,11 @@ class FastCGIConversation(RecordSender):
                 return False
         return self.server.claim(self)
 
+    @property
+    def has_a_moment(self) -> bool:
+        """Whether the front has not asked for anything."""
+        return self._head_deadline < inf and self._protocol.idle
+
     def late(self) -> None:
         """Close, unless something has begun since the deadline was looked at."""
         with self._lock:

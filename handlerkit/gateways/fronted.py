@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from handlerkit.gateways import fastcgi, scgi
 from handlerkit.gateways.log import log_to_stderr
-from handlerkit.gateways.server import Server, Settings
+from handlerkit.gateways.server import Server
+from handlerkit.gateways.settings import Settings
 from handlerkit.gateways.signals import stopping_on_signals
 from handlerkit.handlers.environ import process_variables
 from handlerkit.protocols.fastcgi_limits import Limits as FastCGILimits

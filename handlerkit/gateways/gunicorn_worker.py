@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from itertools import count
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class FrontedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         """Serve until the arbiter says to stop, or is gone."""
-        kit = _Counted(self.wsgi.kit)
+        kit = _Counted(self.wsgi.kit, self.max_requests)
         server = make_server(
             self.wsgi.speaks,
             Kits(kit),
@@ -61,7 +62,7 @@ class FrontedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             self.alive  # until a signal says otherwise
             and thread.is_alive()
             and self.ppid == os.getppid()
-            and kit.exchanges < self.max_requests
+            and not kit.is_spent
         ):
             self._beat()
 
@@ -82,16 +83,22 @@ class FrontedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class _Counted:
-    """A kit that gunicorn's application has started, and will close."""
+    """A kit that gunicorn's application has started, and will close.
 
-    def __init__(self, kit: Kit) -> None:
+    ``is_spent`` says that it has had as many exchanges as it may.
+    """
+
+    def __init__(self, kit: Kit, most: int) -> None:
         self._kit = kit
         self.application = kit.application
-        self.exchanges = 0
+        self._most = most
+        self._numbers = count(1)  # many threads take one, and no two the same
+        self.is_spent = False
 
     def handler(self, *args: Any) -> Any:
         """Make a handler, and count it."""
-        self.exchanges += 1
+        if next(self._numbers) >= self._most:
+            self.is_spent = True
         return self._kit.handler(*args)
 
     def start(self) -> None:

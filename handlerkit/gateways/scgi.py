@@ -107,6 +107,11 @@ class SCGIConversation(Conversation):
                 self._peeked = len(data)
         return self
 
+    @property
+    def has_a_moment(self) -> bool:
+        """Whether the front has not said anything."""
+        return not self._parser.begun
+
     def late(self) -> None:
         """Refuse a request whose head did not come in time."""
         if self._parting or not self._parser.begun:

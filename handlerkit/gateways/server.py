@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import sys
 from functools import partial
+from math import inf
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -33,49 +34,11 @@ if TYPE_CHECKING:
     from handlerkit.gateways.kits import Kits, Seat
     from handlerkit.gateways.listening import Listener
     from handlerkit.gateways.log import Log
+    from handlerkit.gateways.settings import Settings
 
 _RESPITE = 1.0  # seconds without accepting, after accepting failed
 _LAST_WORD = 1.0  # seconds for exchanges to notice that their connections were cut
 _AT_ONCE = 4  # connections accepted before one of them is served
-
-
-class Settings:
-    """How the server serves; times are in seconds.
-
-    ``header_timeout`` is for the head of a request; ``keep_alive_timeout`` for an idle
-    connection; ``read_timeout`` and ``write_timeout`` for a body that makes no
-    progress; ``farewell_timeout`` for a peer to take its last answer;
-    ``graceful_timeout`` is what running exchanges get at a stop. More than
-    ``max_connections`` wait to be accepted.
-    """
-
-    def __init__(  # noqa: PLR0913 - one flat table of the configuration
-        self,
-        *,
-        threads: int = 8,
-        max_connections: int = 1000,
-        header_timeout: float = 10.0,
-        keep_alive_timeout: float = 75.0,
-        read_timeout: float | None = None,
-        write_timeout: float = 60.0,
-        farewell_timeout: float = 5.0,
-        graceful_timeout: float = 30.0,
-        multiprocess: bool = False,
-    ) -> None:
-        self.threads = threads
-        self.max_connections = max_connections
-        self.header_timeout = header_timeout
-        self.keep_alive_timeout = keep_alive_timeout
-        self.read_timeout = write_timeout if read_timeout is None else read_timeout
-        self.write_timeout = write_timeout
-        self.farewell_timeout = farewell_timeout
-        self.graceful_timeout = graceful_timeout
-        self.multiprocess = multiprocess
-
-    @property
-    def shortest(self) -> float:
-        """The shortest time that a polled connection may have."""
-        return min(self.header_timeout, self.keep_alive_timeout, self.farewell_timeout)
 
 
 class Server:
@@ -118,7 +81,8 @@ class Server:
         self._accepting = False
         self._respite = 0.0
         self._due = 0.0
-        self._deadline: float | None = None
+        self._deadline = inf
+        self._at_once = False
         self._was_cut = False
         self._wake_end, self._waker = socket.socketpair()
         for end in (self._wake_end, self._waker):
@@ -144,9 +108,8 @@ class Server:
         From any thread, and from a signal handler. After ``graceful_timeout``, or
         ``at_once``, the connections of what still runs are cut.
         """
+        self._at_once = self._at_once or at_once
         self.stopping = True
-        if at_once:
-            self._deadline = 0.0
         self.wake()
 
     def waker(self) -> socket.socket:
@@ -184,8 +147,12 @@ class Server:
         self._crew.add(job)
 
     def rest(self, conversation: Conversation, *, begun: bool = False) -> None:
-        """Have a connection read when its peer says something."""
-        if self.stopping and not begun:
+        """Have a connection read when its peer says something.
+
+        At a stop, one that nothing has ``begun`` on is closed, but a new one, whose
+        first bytes may be under way: see `_sweep`.
+        """
+        if self.stopping and not begun and not conversation.has_a_moment:
             self.close(conversation)
             return
         with self._lock:
@@ -282,19 +249,20 @@ class Server:
 
     def _patience(self) -> float | None:
         """Give the seconds until something is due, None if nothing is."""
-        times = [] if self._deadline is None else [self._deadline]
-        if self._open:
-            times.append(self._due)
+        due = min(self._deadline, self._due if self._open else inf)
         if self._respite and not self.stopping:
-            times.append(self._respite)
-        return max(0.0, min(times) - monotonic()) if times else None
+            due = min(due, self._respite)
+        return max(0.0, due - monotonic()) if due < inf else None
 
     def _sweep(self, now: float) -> None:
         """See to the connections that are late, and when to look again."""
-        due = now + self.settings.shortest
+        soon = now + self.settings.parting_timeout if self.stopping else inf
+        due = min(soon, now + self.settings.shortest)
         for conversation in tuple(self._open):
             if conversation.stands != IDLE:
                 continue
+            if soon < conversation.deadline and conversation.has_a_moment:
+                self._hurry(conversation, soon)
             if conversation.deadline > now:
                 due = min(due, conversation.deadline)
             elif self.claim(conversation):
@@ -303,6 +271,12 @@ class Server:
                 except Exception as exc:  # noqa: BLE001 - see _fail
                     self._fail(conversation, exc)
         self._due = due
+
+    def _hurry(self, conversation: Conversation, deadline: float) -> None:
+        """Give a connection less time, if nobody has it."""
+        if self.claim(conversation):
+            conversation.deadline = deadline
+            self.rest(conversation, begun=True)
 
     def _accept_or_not(self) -> None:
         """Listen while there is room: who finds none waits in the backlog."""
@@ -357,23 +331,25 @@ class Server:
     def _is_finished(self) -> bool:
         """Wind down; say when that is done."""
         now = monotonic()
-        if self._deadline is None:
-            self._deadline = now + self.settings.graceful_timeout
         if self._listeners:
+            self._deadline = now + self.settings.graceful_timeout
             self._stop_listening()
-        if self._open and now >= self._deadline:
-            if self._was_cut:
-                return True
+        if not self._open:
+            return True
+        if self._was_cut:
+            return now >= self._deadline
+        if self._at_once or now >= self._deadline:
             self._was_cut = True
             self._deadline = now + _LAST_WORD
             for conversation in tuple(self._open):
                 conversation.cut()
-        return not self._open
+        return False
 
     def _stop_listening(self) -> None:
         """Take in who is waiting to be accepted, and look at who is idle once more.
 
-        Who has begun a request by now is answered; `rest` closes the others.
+        Who has begun a request by now is answered; `rest` closes the others, but new
+        ones, which have a moment yet.
         """
         self.kits.settle()
         self._accept_or_not()
@@ -384,6 +360,7 @@ class Server:
                     pass
         close_all(self._listeners)
         self._listeners = ()
+        self._due = 0.0
         for conversation in tuple(self._open):
             if self.claim(conversation):
                 self._crew.ready.append(conversation)

@@ -4,11 +4,12 @@ import contextlib
 import select
 import socket
 import threading
+from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from tests.gateways.fronted.conftest import echo, hello
+from tests.gateways.fronted.conftest import LONG, echo, hello
 from tests.gateways.fronted.wire import (
     PATIENCE,
     STDIN,
@@ -217,6 +218,58 @@ def test_who_is_accepted_or_waits_for_it_is_answered_at_a_stop(serve, protocol, 
     served.join()
     assert served.kit.life == ["started", "closed"]
     assert served.log == []
+
+
+@KINDS
+def test_who_has_connected_is_answered_though_it_speaks_after_the_stop(serve, protocol):
+    served = serve(hello, protocol, parting_timeout=LONG)
+    client = served.client()
+    served.server.stop()
+    path, latest = Path(served.front.url.removeprefix("unix:")), monotonic() + PATIENCE
+    while path.exists() and monotonic() < latest:
+        threading.Event().wait(0.001)
+    client.send(whole(protocol))
+
+    assert body_of(client, protocol) == b"hello"
+    served.join()
+    assert served.kit.life == ["started", "closed"]
+
+
+@KINDS
+def test_who_has_connected_and_says_nothing_delays_no_stop(serve, protocol):
+    served = serve(hello, protocol, graceful_timeout=LONG)
+    client = served.client()
+    served.server.stop()
+
+    assert client.ended()
+    served.join()
+
+
+@KINDS
+def test_a_second_stop_cuts_whenever_it_comes(serve, protocol):
+    begun, go = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        begun.set()
+        go.wait(LONG)
+        return hello(environ, start_response)
+
+    class Patience(float):
+        """In the midst of working out how long there is comes the second signal."""
+
+        def __radd__(self, now):
+            served.server.stop(at_once=True)
+            return now + float(self)
+
+    served = serve(application, protocol, graceful_timeout=Patience(LONG))
+    client = served.client()
+    client.send(whole(protocol))
+    assert begun.wait(PATIENCE)
+    served.server.stop()
+
+    assert client.ended()
+    served.join()
+    go.set()
 
 
 def test_idle_connections_end_at_a_stop(serve):

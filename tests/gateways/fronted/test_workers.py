@@ -72,6 +72,26 @@ def test_a_reload_has_new_workers(ask):
     assert asking()[0] != first
 
 
+def test_a_worker_that_has_had_its_requests_is_replaced(tmp_path, serving_in):
+    """Its threads run them at the same time, and each of them counts."""
+    starter = serving_in(tmp_path)
+    starter.write("app.py", APP)
+    limits = "threads = 4\n[server.gunicorn]\nmax_requests = 20\n"
+    config = CONFIG.format(protocol="SCGI").replace("threads = 1\n", limits)
+    serving = starter(config, "unix")
+    front = Front(serving.bind)
+    try:
+
+        def replaced():
+            front.client().scgi()
+            return serving.log.count("Booting worker") > 2
+
+        serving.wait_until(replaced)
+    finally:
+        front.close()
+        serving.kill()
+
+
 def test_sigterm_ends_all(ask):
     asking, serving = ask
     asking()
