@@ -31,8 +31,11 @@ _NO_SECRETS = (
     *("file", "path", "dir", "_name", "_header", "_prefix", "_field", "_url", "_id"),
     *("_sock", "_algorithm", "_timeout", "_type", "_format"),
 )
-# The keys of a line that may not be TOML, and the parts of a dotted one.
-_ASSIGNED = re.compile(r"""((?:[\w\-]+|"[^"]*"|'[^']*'|[ \t.])+)=[ \t]*""")
+# The keys of a line that may not be TOML, and the parts of a dotted one. What has
+# matched is not tried in other ways: they are as many as 2 to the length of a word.
+_ASSIGNED = re.compile(
+    r"""(?<![\w\-])((?:[\w\-]++|"[^"]*"|'[^']*'|[ \t.])++)=[ \t]*"""
+)
 _PARTS = re.compile(r"[\w\-]+")
 _LEAST = 4  # characters: what is shorter is in too many words, and no secret
 

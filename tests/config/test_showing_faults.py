@@ -183,6 +183,7 @@ def run(program, directory):
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
 
 
@@ -211,6 +212,18 @@ print([name for name in sys.modules if name.rpartition(".")[2] in names])
     done = run(program, tmp_path)
 
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "data", [b"[app]\ntarget " + b"a" * 5000, b"\xff " + b"a-" * 5000], ids=["toml", "utf8"]
+)
+def test_a_long_word_is_no_reason_to_search_for_long(tmp_path, data):
+    (tmp_path / "handlerkit.toml").write_bytes(data)
+    program = "import handlerkit; handlerkit.load('handlerkit.toml')"
+
+    done = run(program, tmp_path)
+
+    assert "error[HK10" in done.stderr
 
 
 def test_an_error_can_be_sent_to_another_process(tmp_path):
