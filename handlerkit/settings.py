@@ -13,12 +13,14 @@ MASK = "***"
 class Record:
     """Settings as plain attributes: immutable, and silent about secrets.
 
-    Its repr shows ``***`` for the attributes named in ``secrets``. ``keys`` holds the
-    keys that attributes have in a file, where those differ.
+    Its repr shows ``***`` for the attributes named in ``secrets``, and in ``hushed``:
+    those that only look like secrets. ``keys`` holds the keys that attributes have in
+    a file, where those differ.
     """
 
-    __slots__ = ("__dict__", "_keys", "_secrets")
+    __slots__ = ("__dict__", "_hushed", "_keys", "_secrets")
 
+    _hushed: frozenset[str]
     _keys: dict[str, str]
     _secrets: frozenset[str]
 
@@ -27,10 +29,12 @@ class Record:
         values: Mapping[str, Any],
         secrets: Iterable[str] = (),
         keys: Mapping[str, str] | None = None,
+        hushed: Iterable[str] = (),
     ) -> None:
         self.__dict__.update(values)
         object.__setattr__(self, "_secrets", frozenset(secrets))
         object.__setattr__(self, "_keys", dict(keys or {}))
+        object.__setattr__(self, "_hushed", frozenset(hushed))
 
     if TYPE_CHECKING:
 
@@ -46,12 +50,16 @@ class Record:
         return isinstance(other, Record) and self.__dict__ == other.__dict__
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Record, (self.__dict__, self._secrets, self._keys)
+        return Record, (self.__dict__, self._secrets, self._keys, self._hushed)
 
     __hash__ = None  # type: ignore[assignment]  # settings may hold what has no hash
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in visible(self).items())
+        hidden = self._secrets | self._hushed
+        shown = ", ".join(
+            f"{name}={MASKED if name in hidden else value!r}"
+            for name, value in self.__dict__.items()
+        )
         return f"Settings({shown})"
 
 
@@ -63,16 +71,10 @@ class _Masked:
 MASKED = _Masked()
 
 
-def visible(record: Record) -> dict[str, Any]:
-    """Give the attributes of a record, with `MASKED` for the secret ones."""
-    hidden = record._secrets  # noqa: SLF001 - the other half of the class
+def by_key(record: Record) -> dict[str, Any]:
+    """Give the attributes by their keys in a file, `MASKED` for the secret ones."""
+    keys, hidden = record._keys, record._secrets  # noqa: SLF001 - the other half of the class
     return {
-        name: MASKED if name in hidden else value
+        keys.get(name, name): MASKED if name in hidden else value
         for name, value in record.__dict__.items()
     }
-
-
-def by_key(record: Record) -> dict[str, Any]:
-    """Give the same, by the keys that the attributes have in a file."""
-    keys = record._keys  # noqa: SLF001 - the other half of the class
-    return {keys.get(name, name): value for name, value in visible(record).items()}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.config.hiding import holds_secret
 from handlerkit.config.references import fields
 from handlerkit.config.writing import dotted, is_toml, value_text
 from handlerkit.errors import Fault
+from handlerkit.settings import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -47,12 +49,14 @@ def _values(table: Table, name: str) -> Iterator[tuple[TomlPath, Any]]:
 
 
 def _shown(document: Document, path: TomlPath, value: Any) -> str:
-    """Give a value as the file may show it: where it is from, if from outside."""
+    """Give a value as a log may have it: where it is from, if from outside."""
     for at, source in document.references.items():
         if at[: len(path)] == path:
             return source
     if value is None:
         return _NOT_SET
+    if holds_secret(value, path):
+        return MASK
     return value_text(value) if is_toml(value) else str(value)
 
 

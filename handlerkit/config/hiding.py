@@ -1,30 +1,37 @@
 """What of a source line must not be shown: secrets that stand in the file itself.
 
 A value is hidden whose model types it as secret, or whose key is one that `[redact]`
-takes for sensitive, in a plugin's or an engine's table or where no table is known;
-so is, anywhere, what has the form of a secret, and what came from outside as one.
+takes for sensitive, and none of handlerkit's own; so is, anywhere, what has the form
+of a secret, and what came from outside as one.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import tomli
-
+from handlerkit.config.model import Config, HookSettings
+from handlerkit.config.references import fields
 from handlerkit.reports.redaction import Redactor
 from handlerkit.reports.rules import SHORTEST
+from handlerkit.settings import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from handlerkit.config.locator import Span
     from handlerkit.config.source_text import Source
     from handlerkit.config.sources import TomlPath
 
-# Tables whose keys are handlerkit's own, none of them a secret.
-_OURS = ("app", "freeze", "handler", "hooks", "proxies", "redact")
+# handlerkit's own keys, none of them a secret, by table.
+_OURS = {
+    name: {key for key, _ in fields(field.annotation)}
+    for name, field in fields(Config)
+    if isinstance(field.annotation, type)
+}
+_OF_HOOKS = {key for key, _ in fields(HookSettings)}
 _EMBEDDED = ("tool", "handlerkit")
 # What a name like a secret's may stand for besides the secret itself.
 _NO_SECRETS = (
@@ -33,10 +40,9 @@ _NO_SECRETS = (
 )
 # The keys of a line that may not be TOML, and the parts of a dotted one. What has
 # matched is not tried in other ways: they are as many as 2 to the length of a word.
-_ASSIGNED = re.compile(
-    r"""(?<![\w\-])((?:[\w\-]++|"[^"]*"|'[^']*'|[ \t.])++)=[ \t]*"""
-)
+_ASSIGNED = re.compile(r"""(?<![\w\-])((?:[\w\-]++|"[^"]*"|'[^']*'|[ \t.])++)=[ \t]*""")
 _PARTS = re.compile(r"[\w\-]+")
+_VARIABLE = re.compile(r"\w+=")
 _LEAST = 4  # characters: what is shorter is in too many words, and no secret
 
 
@@ -52,12 +58,21 @@ def is_secret(path: TomlPath) -> bool:
     """
     if path[:2] == _EMBEDDED:
         path = path[2:]
-    if path[:1] and path[0] in _OURS:
-        return False
-    names = path[2:] if path[0] in ("plugins", "server") else path
+    names = _others(path)
     if path[-1] in ("env", "file") and any(map(_is_sensitive, names[:-1])):
         return False
     return any(map(_is_sensitive, names))
+
+
+def _others(path: TomlPath) -> TomlPath:
+    """Give the part of a path that is not of handlerkit's own names."""
+    table, *rest = path
+    if table == "plugins":
+        return tuple(rest[1:])
+    if table == "hooks":
+        return tuple(rest[2:] if rest[1:2] and rest[1] in _OF_HOOKS else rest[1:])
+    ours = _OURS.get(str(table), ())
+    return tuple(rest[1:]) if rest[:1] and rest[0] in ours else path
 
 
 def _is_sensitive(name: str | int) -> bool:
@@ -105,26 +120,60 @@ def _by_place(source: Source, first: int, last: int) -> Iterator[Span]:
         if place.value is None or place.value[0] >= last or place.value[1] <= first:
             continue
         holds_more = source.text[place.value[0] : place.value[0] + 1] in ("[", "{")
-        if not holds_more and (_is_concealed(source, path) or is_secret(path)):
+        if not holds_more and (is_typed(path, source.concealed) or is_secret(path)):
             yield place.value
 
 
-def values_in(source: Source) -> set[str]:
-    """Give the strings of a text that are secrets, for what others say of them."""
-    found = set()
-    for path, place in source.places.items():
-        if place.value is None or not (_is_concealed(source, path) or is_secret(path)):
-            continue
-        raw = source.text[slice(*place.value)]
-        if raw[:1] in ("'", '"'):
-            found.add(str(tomli.loads(f"it = {raw}")["it"]))
+def values_in(raw: Mapping[str, Any], concealed: Collection[TomlPath]) -> set[str]:
+    """Give the texts in a file that are secrets, for what others say of them.
+
+    ``raw`` is handlerkit's table, ``concealed`` the paths of what is typed as secret.
+    """
+    found: set[str] = set()
+    for path, value in _texts(raw, ()):
+        if is_typed(path, concealed) or is_secret(path):
+            found.add(value)
+        else:
+            found |= {value[start:end] for start, end in _forms(value)}
     return {value for value in found if len(value) >= SHORTEST}
 
 
-def _is_concealed(source: Source, path: TomlPath) -> bool:
+def holds_secret(value: object, path: TomlPath) -> bool:
+    """Say whether a value is, or holds, a text that is a secret by name or form."""
+    return any(
+        is_secret(where) or any(_forms(text)) for where, text in _texts(value, path)
+    )
+
+
+def without_forms(text: str) -> str:
+    """Give a text with ``***`` for what has the form of a secret: as in a URL."""
+    for start, end in sorted(_forms(text), reverse=True):
+        text = f"{text[:start]}{MASK}{text[end:]}"
+    return text
+
+
+def _forms(text: str) -> Iterator[Span]:
+    """Give what is secret by its form, or as the value in ``NAME=value``."""
+    for rule, start, end in _redactor().by_rule(text):
+        if rule.startswith("pattern") or _VARIABLE.fullmatch(text[:start]):
+            yield start, end
+
+
+def _texts(value: object, path: TomlPath) -> Iterator[tuple[TomlPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*path, index))
+
+
+def is_typed(path: TomlPath, concealed: Collection[TomlPath]) -> bool:
     """Say whether a value is, or is in, one that a model types as secret."""
-    return path[-1] not in ("env", "file") and any(
-        path[: len(each)] == each for each in source.concealed
+    return path[-1:] not in (("env",), ("file",)) and any(
+        path[: len(each)] == each for each in concealed
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import AnyUrl, BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import MultiHostUrl, Url, to_json
 
 from handlerkit.config.faults import from_pydantic
+from handlerkit.config.hiding import holds_secret
 from handlerkit.config.model import Config, PluginEntry
 from handlerkit.config.names import check_names
 from handlerkit.config.objects import load_object, said
@@ -148,18 +149,31 @@ def _record(model: BaseModel, path: TomlPath, resolver: Resolver) -> Record:
         if _is_secret(value, (*path, keys.get(name, name)), resolver)
     ]
     aliases = {name: key for name, key in keys.items() if name != key}
-    return Record(values, secrets, aliases)
+    hushed = [
+        name
+        for name, value in values.items()
+        if holds_secret(value, (*path, keys.get(name, name)))
+    ]
+    return Record(values, secrets, aliases, hushed)
 
 
 def _is_secret(value: object, path: TomlPath, resolver: Resolver) -> bool:
     """Say whether a value is secret, was taken from outside, or holds what was."""
-    if isinstance(value, SecretStr | SecretBytes):
+    if _holds_typed(value):
         return True
     if isinstance(value, BaseModel):
         return False
     if any(at[: len(path)] == path for at in resolver.values):
         return True
     return any(secret and secret in str(value) for secret in resolver.values.values())
+
+
+def _holds_typed(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_typed, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_typed, value))
+    return isinstance(value, SecretStr | SecretBytes)
 
 
 def _plain(value: Any, path: TomlPath, resolver: Resolver) -> Any:

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import AliasChoices, BaseModel, RootModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
-from handlerkit.config.hiding import is_secret
+from handlerkit.config.hiding import is_secret, without_forms
 from handlerkit.config.masking import mask
-from handlerkit.config.references import described
+from handlerkit.config.model import Config
+from handlerkit.config.references import described, fields
 from handlerkit.config.writing import dotted, is_toml, key_text, value_text
 from handlerkit.settings import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handlerkit.config.model import Config
     from handlerkit.config.sources import Document, TomlPath
 
-_TABLES = ("app", "handler", "server", "proxies", "redact")
+_TABLES = [name for name, _ in fields(Config) if name not in ("hooks", "plugins")]
 _SECRETS = (SecretStr, SecretBytes, Secret)
 # Tables below a table of our own, that are for somebody else.
 _ENGINES = ((("server",), "granian"), (("server",), "gunicorn"))
@@ -225,7 +225,9 @@ class _Sheet:
             return {key: self._default(item) for key, item in value.items()}
         if isinstance(value, list):
             return [self._default(item) for item in value]
-        return mask(value, self.secrets) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return without_forms(mask(value, self.secrets))
+        return value
 
     def _is_concealed(self, path: TomlPath) -> bool:
         """Say whether a value is at, in or around what a model types as a secret."""

@@ -32,11 +32,12 @@ class Document:
     ``raw`` is the table of handlerkit, ``prefix`` where it is in the file.
     ``references`` grows with validation: which paths (from ``raw``) were taken from
     outside, and from where (``"env SENTRY_DSN"``); ``secrets`` are the values that
-    were found there.
+    were found there, ``concealed`` the paths of those that a model types as secret.
     """
 
     __slots__ = (
         "base",
+        "concealed",
         "config",
         "environ",
         "file",
@@ -68,6 +69,7 @@ class Document:
         self.config = config
         self.references: dict[TomlPath, str] = {}
         self.secrets: set[str] = set()
+        self.concealed: set[TomlPath] = set()
         self.source = Source(text, self.secrets) if file else None
 
     def __repr__(self) -> str:
@@ -95,18 +97,17 @@ class Document:
         return sorted(faults, key=lambda fault: self._place(fault.path))
 
     def conceal(self, path: TomlPath) -> None:
-        """Keep the value at a path out of the lines that faults show."""
+        """Keep the value at a path out of what faults show and say."""
+        self.concealed.add(path)
         if self.source is not None:
             self.source.concealed.add((*self.prefix, *path))
 
     def _inline(self) -> set[str]:
         """Give the secrets that stand in the file itself."""
-        if self.source is None:
-            return set()
         # Only what has an error pays for it.
         from handlerkit.config.hiding import values_in
 
-        return values_in(self.source)
+        return values_in(self.raw, self.concealed)
 
     def mask(self, text: str) -> str:
         """Give a text with ``***`` for what came from outside the file."""

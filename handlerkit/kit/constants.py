@@ -82,7 +82,7 @@ class Encoder:
                 name: self.value(value, (*path, keys.get(name, name)))
                 for name, value in record.__dict__.items()
             },
-            "secrets": tuple(sorted(record._secrets)),  # noqa: SLF001 - likewise
+            "secrets": tuple(sorted(record._secrets | record._hushed)),  # noqa: SLF001 - likewise
             "keys": keys,
         }
 

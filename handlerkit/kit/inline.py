@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.config.hiding import is_typed
 from handlerkit.config.references import described
 from handlerkit.errors import Fault
 from handlerkit.handlers.environ import process_variables
@@ -51,6 +52,7 @@ class _Search:
         self._names = names
         self._references = kit.document.references
         self._raw = kit.document.raw
+        self._typed = frozenset(kit.document.concealed)
         # What a default stands for is known by now, too, and no secret by that.
         self._of_default = _forms(set())
         self._of_value = _forms(kit.document.secrets)
@@ -96,6 +98,8 @@ class _Search:
 
     def _said(self, value: Any, path: TomlPath, forms: Redaction) -> str:
         """Say why a single value is taken for a secret, or nothing."""
+        if is_typed(path, self._typed):
+            return "is a secret"
         if isinstance(value, bytes):
             value = value.decode("latin-1")
         if isinstance(value, (bool, int, float)):

@@ -334,6 +334,33 @@ def test_a_record_shows_no_secret():
     assert "plain-secret" not in repr(record)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"password": "planted"},
+        {"table": {"api_key": "planted"}},
+        {"table": {"header": "Bearer planted-4711"}},
+        {"plain": "https://me:planted@example.org"},
+        {"words": ["planted"]},
+        {"named": {"a": "planted"}},
+    ],
+)
+def test_a_record_shows_nothing_that_looks_like_a_secret(table):
+    class Settings(BaseModel):
+        password: str = ""
+        table: dict[str, str] = {}
+        plain: str = "shown"
+        words: list[SecretStr] = []
+        named: dict[str, SecretStr] = {}
+
+    (record, faults), _ = settings_of(table, Settings)
+
+    assert faults == []
+    assert "planted" in repr(vars(record))
+    assert "planted" not in repr(record)
+    assert table.keys() == {"plain"} or "shown" in repr(record)
+
+
 def test_no_fault_shows_a_secret():
     table = {
         "number": {"env": "D"},

@@ -115,6 +115,12 @@ def test_it_is_toml_with_every_value_in_force(shown):
     }
 
 
+def test_no_table_is_missing(shown):
+    text = '[freeze]\non_drift = "rebuild"\n'
+
+    assert tomli.loads(shown(text, model=None))["freeze"] == {"on_drift": "rebuild"}
+
+
 def test_each_value_tells_where_it_is_from(shown):
     lines = shown().splitlines()
     file = lines[0].removeprefix("# ")
@@ -224,6 +230,9 @@ class Made(BaseModel):
 
 
 PLANTED = """\
+[handler]
+error_body = "see https://me:planted-k@example.org"
+
 [plugins.sentry]
 text = "planted-text"
 data = "planted-bytes"
@@ -238,6 +247,7 @@ either = ["planted-a"]
 second = "planted-b"
 plain = { env = "SECRET", default = "planted-c" }
 password = "planted-d"
+endpoint = "https://me:planted-n@example.org"
 sub.deep.api_key = "planted-e"
 
 [plugins.off]
@@ -246,7 +256,8 @@ dsn = { env = "NONE", default = "planted-f" }
 token = "planted-g"
 
 [server.gunicorn]
-raw_env = ["A=1"]
+raw_env = ["A=1", "API_TOKEN=planted-l"]
+statsd_prefix = "https://me:planted-m@example.org"
 password = "planted-h"
 proc = { env = "SECRET" }
 """
@@ -284,7 +295,7 @@ def test_what_is_no_secret_is_shown(planted):
     table = tomli.loads(effective(*planted))
 
     assert table["plugins"]["sentry"]["pairs"][1]["number"] == 4
-    assert table["server"]["gunicorn"]["raw_env"] == ["A=1"]
+    assert table["server"]["gunicorn"]["raw_env"] == ["A=1", "API_TOKEN=***"]
 
 
 def test_a_plugin_that_is_not_loaded_hides_its_references(planted):

@@ -85,6 +85,10 @@ def test_utf16_is_recognized(tmp_path):
         (("redact", "allow_keys"), False),
         (("redact", "keys", 0), False),
         (("secret",), True),
+        (("handler", "password"), True),
+        (("server", "password"), True),
+        (("hooks", "log_exception", "token"), True),
+        (("hooks", "log_exception", "order", 0), False),
         (("tool", "handlerkit", "plugins", "mail", "token"), True),
         (("tool", "handlerkit", "redact", "keys"), False),
     ],
@@ -138,6 +142,27 @@ def test_a_secret_in_the_file_is_shown_nowhere(tmp_path, table):
 
     assert "planted-secret" not in str(caught.value)
     assert all("planted-secret" not in each.message for each in caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"handler": {"error_status": "https://me:planted-secret@example.org"}},
+        {"handler": {"password": "planted-secret"}},
+        {"server": {"bind": "https://me:planted-secret@example.org"}},
+        {"server": {"password": "planted-secret"}},
+        {"plugins": {"x": {"password": "planted-secret", "use": 5}}},
+    ],
+)
+def test_a_secret_in_a_table_of_ours_is_shown_nowhere(tmp_path, table):
+    path = tmp_path / "handlerkit.toml"
+    path.write_text(config.to_toml(table))
+
+    for source in (table, path):
+        with pytest.raises(ConfigError) as caught:
+            handlerkit.load(source)
+
+        assert "planted-secret" not in str(caught.value)
 
 
 def test_what_a_plugin_raises_does_not_tell_its_secret(tmp_path):
@@ -215,7 +240,9 @@ print([name for name in sys.modules if name.rpartition(".")[2] in names])
 
 
 @pytest.mark.parametrize(
-    "data", [b"[app]\ntarget " + b"a" * 5000, b"\xff " + b"a-" * 5000], ids=["toml", "utf8"]
+    "data",
+    [b"[app]\ntarget " + b"a" * 5000, b"\xff " + b"a-" * 5000],
+    ids=["toml", "utf8"],
 )
 def test_a_long_word_is_no_reason_to_search_for_long(tmp_path, data):
     (tmp_path / "handlerkit.toml").write_bytes(data)

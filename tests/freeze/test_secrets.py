@@ -26,6 +26,7 @@ class Settings(BaseModel):
     checked: Annotated[str, AfterValidator(str.upper)] = "ABC"
     inner: Inner = Inner()
     by_name: dict[str, str] = {}
+    pins: list[SecretStr] = []
     named: str = Field(default="", alias="other-name")
 
 
@@ -157,6 +158,8 @@ def test_a_reference_to_nothing_answers_500_and_says_so(mail, reference):
         (f'inner = {{ token = "{SECRET}" }}', "token"),
         (f'by_name = {{ api_key = "{SECRET}" }}', "api_key"),
         (f'by_name = {{ a = "-----BEGIN PRIVATE KEY-----{SECRET}" }}', "a"),
+        (f'pins = ["{SECRET}"]', "pins"),
+        (f'pins = [{{ env = "UNSET", default = "a" }}, "{SECRET}"]', "1"),
         (f'inner = {{ words = ["a", "Bearer {SECRET}"] }}', "1"),
         (f'dsn = {{ env = "UNSET", default = "{SECRET}" }}', "dsn"),
     ],
@@ -168,6 +171,15 @@ def test_a_secret_in_the_file_is_refused_by_name(mail, settings, key):
 
     assert "HK601" in said
     assert key in said
+
+
+def test_a_frozen_kit_shows_no_more_of_settings_than_a_loaded_one(mail):
+    site = mail('by_name = { token = "excused" }\n[redact]\nallow_keys = ["token"]')
+    loaded = told(site)
+    site.freeze()
+
+    assert told(site) == loaded
+    assert b"by_name=***" in loaded[0]
 
 
 def test_a_secret_of_the_environment_in_the_file_is_refused(mail):

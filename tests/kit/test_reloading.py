@@ -283,6 +283,14 @@ def test_an_application_that_was_given_is_not_that_of_the_file(site, reloads):
     assert reloads.said == []
 
 
+def test_a_secret_that_changed_is_not_told(reloads):
+    reloads.begin(APP)
+
+    reloads.reload(f'{APP}[server.gunicorn]\nraw_env = ["PASSWORD=opensesame"]\n')
+
+    assert "raw_env has changed from not set to ***: that" in reloads.said[0]
+
+
 @pytest.mark.parametrize(
     ("line", "change"),
     [
