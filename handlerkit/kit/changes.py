@@ -44,9 +44,8 @@ def _differences(
         frozen.file_hash(frozen.place_of("handlerkit")),
     ):
         yield f"handlerkit {__version__}: its files have changed"
-    if made_from["config"] != frozen.file_hash(str(directory / name)):
-        yield f"{name} has changed"
-    yield from _changed_files({"files": made_from["modules"]}, directory)
+    files = {name: made_from["config"], **made_from["modules"]}
+    yield from _changed_files({"files": files}, directory)
     for who, origin in _origins(constants):
         yield from _changed(who, origin, directory)
 
@@ -93,10 +92,13 @@ def _changed_files(origin: Mapping[str, Any], directory: Path) -> Iterator[str]:
     base = Path(frozen.place_of(origin["module"])) if "module" in origin else directory
     for file, found in origin["files"].items():
         shown = file or origin["distribution"]
-        if not (base / file).exists():
+        try:
+            if frozen.file_hash(str(base / file)) != found:
+                yield f"{shown} has changed"
+        except FileNotFoundError:
             yield f"{shown} is gone"
-        elif frozen.file_hash(str(base / file)) != found:
-            yield f"{shown} has changed"
+        except OSError as exc:
+            yield f"{shown} cannot be read: {exc.strerror}"
 
 
 def _installed(distribution: str) -> str:

@@ -119,8 +119,9 @@ def _no_application(*_: object) -> list[bytes]:
 
 
 def _text(name: str, constants: Mapping[str, Any]) -> str:
+    told = repr(name)[1:-1].replace('"', '\\"')  # a file may have any name
     head = (
-        f'"""Made by `handlerkit freeze` from {name}: freeze again, do not edit.\n\n'
+        f'"""Made by `handlerkit freeze` from {told}: freeze again, do not edit.\n\n'
         "Constants only. Of secrets it says where they are, never what they are.\n"
         '"""\n'
     )

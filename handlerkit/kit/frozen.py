@@ -84,6 +84,8 @@ def read(directory: str, name: str) -> Constants:
         code = compile(source, name, "exec", dont_inherit=True)
     constants: Constants = {"__builtins__": {}}
     exec(code, constants)  # noqa: S102 - trusted as the application's code is
+    if "FORMAT" not in constants:
+        raise LookupError("it holds nothing that freeze has written")
     return constants
 
 
@@ -93,8 +95,12 @@ def check_folder(directory: str) -> None:
     Raises:
         HandlerkitError: with the words that say why.
     """
-    with Folder(directory):
-        return
+    with Folder(directory) as folder:
+        try:
+            with Folder("__pycache__", folder):
+                return
+        except OSError:  # nothing is read from there
+            return
 
 
 def _code(compiled: bytes, source: bytes) -> Any:
@@ -103,7 +109,10 @@ def _code(compiled: bytes, source: bytes) -> Any:
     head = MAGIC_NUMBER + _CHECKED.to_bytes(4, "little") + source_hash(key, source)
     if not compiled.startswith(head):
         return None
-    return loads(memoryview(compiled)[_HEAD:])  # noqa: S302 - likewise
+    try:
+        return loads(memoryview(compiled)[_HEAD:])  # noqa: S302 - likewise
+    except (EOFError, TypeError, ValueError):  # it is broken off
+        return None
 
 
 def is_fresh(constants: Constants, directory: str, config: str) -> bool:

@@ -237,6 +237,7 @@ class FrozenKit:
         attributes["os_environ"] = _environ(handler["os_environ"])
         attributes["plan"] = self.plan
         attributes["make_report"] = _Reports(self)
+        attributes["kit_generation"] = 1
         attributes["__doc__"] = kind.__doc__
         attributes["__module__"] = kind.__module__
         return type(kind.__name__, (kind,), attributes)

@@ -108,6 +108,31 @@ def test_an_invalid_configuration_is_told_as_ever(site):
     assert "HK201" in answer.log
 
 
+def test_a_configuration_that_is_gone_is_told_as_ever(site):
+    site.config.rename(site.directory / "kept.toml")
+    never = site.ask()
+    (site.directory / "kept.toml").rename(site.config)
+    site.freeze()
+    site.config.unlink()
+
+    assert site.ask() == never
+    assert (never.code, "HK101" in never.log) == (1, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where a name may be any bytes")
+@pytest.mark.parametrize(
+    "name", ['quo"""te.toml', "back\\N.toml", "new\nline.toml", "\udcff.toml"]
+)
+def test_a_configuration_may_have_any_name(site, name):
+    site.config = site.config.rename(site.directory / name)
+    code = site.run("freeze", "--config", name).returncode
+    frozen = site.directory / f"{name.removesuffix('.toml')}_frozen.py"
+
+    assert code == 0
+    assert frozen.read_text().startswith('"""Made by `handlerkit freeze` from ')
+    assert site.run("freeze", "--config", name, "--check").returncode == 0
+
+
 def test_an_upgraded_plugin_is_noticed(site, tmp_path):
     place = tmp_path / "place"
     site.path.append(str(place))

@@ -191,6 +191,27 @@ def test_an_error_of_the_application_is_logged_and_redacted(site):
     assert 'File "' in answer.log
 
 
+def test_a_frozen_kit_is_of_the_first_generation_as_a_loaded_one_is(site):
+    site.write("told.py", TOLD)
+    config = "[app]\ntarget = 'shop:modules'\n[plugins.told]\nuse = './told.py'\n"
+    site.write("handlerkit.toml", config)
+    loaded = site.ask()
+    site.freeze()
+    frozen = site.ask()
+
+    assert (loaded.is_frozen, frozen.is_frozen) == (False, True)
+    assert loaded.log == frozen.log == "generation 1\n"
+
+
+TOLD = """
+from handlerkit import hookimpl
+
+@hookimpl
+def request_finished(handler):
+    print("generation", handler.kit_generation)
+"""
+
+
 def test_safe_mode_starts_without_plugins(site):
     site.freeze()
     site.frozen.write_text("raise SystemExit('must not be read')")
@@ -207,6 +228,19 @@ def test_without_bytecode_the_file_itself_is_taken(site):
         compiled.unlink()
 
     assert site.ask().is_frozen
+
+
+@pytest.mark.parametrize("left", [16, 600])
+def test_bytecode_that_is_broken_off_is_not_taken(site, left):
+    """As a full disk leaves it; the file itself is whole."""
+    site.write("handlerkit.toml", "[app]\ntarget = 'shop:modules'\n")
+    site.freeze()
+    for compiled in (site.directory / "__pycache__").glob("handlerkit_frozen.*.pyc"):
+        compiled.write_bytes(compiled.read_bytes()[:left])
+
+    answer = site.ask()
+
+    assert (answer.is_frozen, answer.log) == (True, "")
 
 
 def test_bytecode_of_another_content_is_not_taken(site):
@@ -227,6 +261,18 @@ def test_a_process_writes_nothing_beside_the_file(site):
 
     assert sorted(site.directory.rglob("*frozen*")) == before
     assert len(before) == 3
+
+
+@pytest.mark.parametrize("text", ["", "1 +", "import os", "raise OSError"])
+def test_a_file_that_holds_nothing_of_freeze_is_not_stale(site, text):
+    """Also where what is stale is to be an error."""
+    site.frozen.write_text(text)
+
+    answer = site.ask()
+
+    assert (answer.status, answer.code) == ("200 OK", 0)
+    assert "handlerkit_frozen.py is not used: " in answer.log
+    assert "it is not used: " in site.check()[1]
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,11 @@ def test_a_fifo_is_not_waited_for(frozen):
     assert "is no file" in answer.log
 
 
-def test_nothing_is_written_where_it_would_not_be_taken(site):
-    site.directory.chmod(0o777)
+@pytest.mark.parametrize("place", [".", "__pycache__"])
+def test_nothing_is_written_where_it_would_not_be_taken(site, place):
+    path = site.directory / place
+    path.mkdir(exist_ok=True)
+    path.chmod(0o777)
 
     done = site.run("freeze")
 
