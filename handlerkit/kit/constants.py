@@ -3,7 +3,7 @@
 Plain values are written as they are. A tuple that begins with ``...`` stands for what
 has no literal: ``(..., "record", {…})``, ``(..., "reference", 0)``,
 ``(..., "call", "pathlib:Path", "/srv")``, ``(..., "object", "module:attribute")``.
-`handlerkit.kit.one_shot` makes values of it again.
+`handlerkit.kit.thawing` makes values of it again.
 """
 
 from __future__ import annotations

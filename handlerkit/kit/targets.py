@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _OURS = (
     __file__,
     load_object.__code__.co_filename,
-    str(Path(__file__).with_name("one_shot.py")),
+    str(Path(__file__).with_name("thawed.py")),
+    str(Path(__file__).with_name("thawing.py")),
 )
 _SEARCHED = [(("app", "path"), "value", "looked for here")]
 

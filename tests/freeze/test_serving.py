@@ -41,6 +41,8 @@ MODULES = {
     "handlerkit.kit.frozen",
     "handlerkit.kit.lifecycle",
     "handlerkit.kit.one_shot",
+    "handlerkit.kit.thawed",
+    "handlerkit.kit.thawing",
     "handlerkit.pep3333",
     "handlerkit.plan",
     "handlerkit.records",
