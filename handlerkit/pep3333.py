@@ -42,9 +42,11 @@ _MARKS = {"content-length": HAS_LENGTH, "date": HAS_DATE, "server": HAS_SERVER}
 # A length of more digits is no length; int() itself takes no more under every limit.
 _DIGITS = 640
 
-# Names and statuses are few: each is checked once, and remembered up to this many.
+# Names and statuses are few: each is checked once, and remembered up to this many. With
+# a name goes the value that it had each time so far: None before the first, "" once it
+# had two.
 _REMEMBERED = 512
-_known_names: dict[str, int] = {}
+_known_names: dict[str, tuple[str, int, str | None]] = {}
 known_statuses: dict[str, bool] = {}  # and whether each has no body
 
 
@@ -98,7 +100,7 @@ def is_bodiless(status: str) -> bool:
     return status[0] == "1" or status[:3] in ("204", "304")
 
 
-def check_headers(  # noqa: C901 - the hot path, uncut
+def check_headers(  # noqa: C901, PLR0912, PLR0915 - the hot path, uncut
     headers: list[tuple[str, str]],
 ) -> tuple[int, int | None]:
     """Refuse headers that must not go out; give marks, and the Content-Length.
@@ -113,14 +115,17 @@ def check_headers(  # noqa: C901 - the hot path, uncut
     for pair in headers:
         name, value = pair
         try:
-            mark = _known_names[name]
+            known, mark, last = _known_names[name]
         except (KeyError, TypeError):
-            mark = _check_name(name, value)
-        if type(value) is not str or type(name) is not str:
-            _checked(name)
-            _checked(value)
+            known, mark, last = _check_name(name, value)
         if type(pair) is not tuple:
             marks |= HAS_LISTS
+        if name is not known:
+            _checked(name)
+        if value is last and not mark:
+            continue
+        if type(value) is not str:
+            _checked(value)
         if mark:
             marks |= mark
             if mark == HAS_LENGTH:
@@ -128,9 +133,20 @@ def check_headers(  # noqa: C901 - the hot path, uncut
                     raise ApplicationError("more than one Content-Length header")
                 length = parse_content_length(value)
                 continue
+        elif value == last:
+            continue
         if not value.isprintable() or not value.isascii():
             check_text(f"header {name}", value)
+        elif last != "":
+            _remember(known, value, last)
     return marks, length
+
+
+def _remember(name: str, value: str, last: str | None) -> None:
+    """Note the value of a header that has had no other."""
+    if name in _known_names:
+        alone = last is None and len(value) <= _REMEMBERED
+        _known_names[name] = name, 0, value if alone else ""
 
 
 def check_cleaned(headers: list[tuple[str, str]]) -> tuple[int, int | None]:
@@ -144,8 +160,8 @@ def check_cleaned(headers: list[tuple[str, str]]) -> tuple[int, int | None]:
     return check_headers(ours)
 
 
-def _check_name(name: str, value: object) -> int:
-    """Refuse a bad header name; give the mark that it leaves."""
+def _check_name(name: str, value: object) -> tuple[str, int, str | None]:
+    """Refuse a bad header name; give it, the mark that it leaves, and its value."""
     _checked(name)
     if not name or not _TOKEN.issuperset(name):
         raise ApplicationError(f"a header name must be a token (RFC 9110): {name!r}")
@@ -153,9 +169,10 @@ def _check_name(name: str, value: object) -> int:
     if lower in _HOP_BY_HOP:
         raise AssertionError(f"Hop-by-hop header, '{name}: {value}', not allowed")
     mark = _MARKS.get(lower, 0)
+    known = name, mark, "" if mark else None
     if len(_known_names) < _REMEMBERED:
-        _known_names[name] = mark
-    return mark
+        _known_names[name] = known
+    return known
 
 
 def check_text(what: str, text: str) -> None:

@@ -160,16 +160,55 @@ def test_statuses_and_names_are_remembered_up_to_a_limit():
     assert len(pep3333._known_names) <= 512
 
 
-@pytest.mark.parametrize("name", ["", " X", "X ", "X:", "X\r\n", "caf\xe9", "a b"])
-def test_a_name_is_a_token(name):
-    with pytest.raises(ApplicationError, match="token"):
-        check_headers([(name, "a")])
-
-
 class Text(str):
     """A str that could say anything when it is formatted."""
 
     __slots__ = ()
+
+
+heads = st.lists(
+    st.tuples(
+        st.sampled_from(["X-Seen", "x-seen", "Date", "Content-Length", "Bad Name"]),
+        st.one_of(
+            st.sampled_from(["", "a", "b", "5", "caf\xe9", "a\r\nb", "\u2603", 5]),
+            st.builds(Text, st.sampled_from(["", "a", "5"])),
+        ),
+    ).map(lambda pair: pair if pair[1] != "b" else [*pair]),
+    max_size=3,
+)
+
+
+def verdict(headers):
+    try:
+        return check_headers(headers)
+    except (AssertionError, ApplicationError) as exc:
+        return str(exc)
+
+
+@given(st.lists(heads, max_size=4))
+def test_what_was_checked_before_changes_no_verdict(responses):
+    pep3333._known_names.clear()
+    remembering = [verdict(headers) for headers in responses]
+    anew = []
+    for headers in responses:
+        pep3333._known_names.clear()
+        anew.append(verdict(headers))
+
+    assert remembering == anew
+
+
+def test_of_a_name_with_many_values_none_is_remembered():
+    """A session's cookie does not stay in memory for good."""
+    for value in ("one", "two", "two"):
+        check_headers([("X-Session", value)])
+
+    assert pep3333._known_names["X-Session"][2] == ""
+
+
+@pytest.mark.parametrize("name", ["", " X", "X ", "X:", "X\r\n", "caf\xe9", "a b"])
+def test_a_name_is_a_token(name):
+    with pytest.raises(ApplicationError, match="token"):
+        check_headers([(name, "a")])
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class Environ:
         self._values = dict(settings.values)
         self._dropped = tuple(settings.drop)
         self._copies = tuple(settings.copies.items())
+        self._moves = bool(self._copies or self._dropped)
 
     @hookimpl
     def add_cgi_vars(
@@ -42,12 +43,13 @@ class Environ:
         environ: dict[str, Any],
     ) -> None:
         """Apply the settings, before the scheme is taken from environ."""
-        for name, old in self._copies:
-            if old in environ:
-                environ[name] = environ[old]
-        for name in self._dropped:
-            environ.pop(name, None)
-        environ.update(self._values)
+        if self._moves:
+            for name, old in self._copies:
+                if old in environ:
+                    environ[name] = environ[old]
+            for name in self._dropped:
+                environ.pop(name, None)
+        environ |= self._values
 
 
 class _Deciding(Environ):

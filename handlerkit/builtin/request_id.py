@@ -65,11 +65,13 @@ class RequestId:
         headers: list[tuple[str, str]],
     ) -> None:
         """Echo the id, unless the application has a header of that name."""
-        request_id = (handler.environ or {}).get(KEY)
+        environ: dict[str, Any] | None = handler.environ
+        request_id = None if environ is None else environ.get(KEY)
         if type(request_id) is not str:
             return  # the error came before there was an id
+        length = self._length
         for name, _ in headers:
-            if len(name) == self._length and name.lower() == self._lower:
+            if len(name) == length and name.lower() == self._lower:
                 return
         headers.append((self._header, request_id))
 

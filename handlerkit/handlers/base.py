@@ -142,20 +142,21 @@ class BaseHandler(Response):
         self.bytes_sent = size = len(data)
         headers = [*self.headers]
         plan = self.plan
-        if plan.response_starting is not None:
-            self._ask_hooks(plan.response_starting, headers)
+        enrich = plan.response_starting
+        if enrich is not None:
+            self._ask_hooks(enrich, headers)
         if not self._marks & HAS_LENGTH:
             headers.append(("Content-Length", str(size)))
-            self._length = size
         elif self._length != size:
             data = self._framed(data)
-        if plan.request_finished is not None:
+        finished = plan.request_finished
+        if finished is not None:
             self._first_byte = perf_counter()
             self.headers = Headers(headers)
         self._send_whole(headers, data)
         if self._length is not None and self.bytes_sent < self._length:
             self.finish_content()
-        if self._short and plan.request_finished is None:  # type: ignore[redundant-expr]  # a report ends it
+        if self._short and finished is None:  # type: ignore[redundant-expr]  # a report ends it
             self.ended = "ok"
         else:
             self._conclude()

@@ -43,6 +43,7 @@ class HostedHandler(BaseHandler):
 
     _leaks: _Leaks | None = None
     _outer_write: Write | None = None
+    _chunks: list[bytes] = []  # noqa: RUF012 - never changed, only replaced
     _iterator: Iterator[bytes] | None = None
     _lost: BaseException | None = None
 
@@ -53,7 +54,6 @@ class HostedHandler(BaseHandler):
     def __init__(self, environ: dict[str, Any], start_response: StartResponse) -> None:
         self.outer_environ = environ
         self.outer_start_response = start_response
-        self._chunks: list[bytes] = []
 
     @classmethod
     def hosting(cls, application: WSGIApplication) -> WSGIApplication:
@@ -78,7 +78,7 @@ class HostedHandler(BaseHandler):
             return self._chunks
         if self._iterator is None and self.ended in ("ok", "error"):
             # Not a list: for that, wsgiref makes up a Content-Length of 0.
-            return iter((b"",)) if self._bodiless else self._chunks
+            return iter((b"",)) if self._bodiless else self._chunks[:]
         if self._iterator is None and not self._chunks:
             raise self._broken()
         return _Stream(self)
@@ -96,7 +96,11 @@ class HostedHandler(BaseHandler):
         ):
             super()._begin()
             return
-        env = self.environ = self._stripped(outer)
+        leaks = self._leaks or self._find_leaks()
+        env = self.environ = outer.copy()
+        taken = leaks.take(env.pop)
+        if taken != leaks.usual:
+            leaks.put_back(env, taken)
         if plan.add_cgi_vars is not None:
             plan.add_cgi_vars(self, env)
         if plan.get_scheme is not None:
@@ -127,7 +131,7 @@ class HostedHandler(BaseHandler):
         """Give head and body to the server at once."""
         self.headers_sent = True
         self.outer_start_response(str(self.status), headers)
-        self._chunks.append(data)
+        self._chunks = [data]
 
     def _say_last_word(self) -> bool:
         if self.headers_sent:
@@ -158,15 +162,20 @@ class HostedHandler(BaseHandler):
             enrich(self, env)
 
     def _stripped(self, outer: dict[str, Any]) -> dict[str, Any]:
-        """Copy the server's environ, less what it copied from the process.
+        """Copy the server's environ, less what it copied from the process."""
+        leaks = self._leaks or self._find_leaks()
+        env = outer.copy()
+        leaks.put_back(env, leaks.take(env.pop))
+        return env
 
-        What the process has is read with the first exchange: the application may
-        have added to it while it was imported, before the server took its copy.
+    def _find_leaks(self) -> _Leaks:
+        """Read what the process has, with the first exchange of a class.
+
+        Not before: the application may have added to it while it was imported,
+        before the server took its copy.
         """
-        if self._leaks is None:
-            type(self)._leaks = _Leaks(self.os_environ)  # noqa: SLF001 - its own class
-        leaks: _Leaks = self._leaks  # type: ignore[assignment]  # just set
-        return leaks.strip(outer)
+        leaks = type(self)._leaks = _Leaks(self.os_environ)  # noqa: SLF001 - its own class
+        return leaks
 
     def _default_scheme(self) -> str:
         scheme = self.outer_environ.get("wsgi.url_scheme")
@@ -208,7 +217,10 @@ class HostedHandler(BaseHandler):
         # An application that calls write() itself wants its bytes out now; some
         # servers have no write to give, then they wait for the iterable.
         if self.result is not None or self._outer_write is None:
-            self._chunks.append(data)
+            if self._chunks:
+                self._chunks.append(data)
+            else:
+                self._chunks = [data]
             return
         try:
             self._outer_write(data)
@@ -298,30 +310,37 @@ class HostedHandler(BaseHandler):
 
 
 class _Leaks:
-    """What a server may have copied from the process environment into environ."""
+    """What a server may have copied from the process environment into environ.
 
-    __slots__ = ("_names", "_nothing", "_take", "_values")
+    ``take`` is given the ``pop`` of an environ, and gives the values of all those
+    names, None for what is not there. ``usual`` are such values that nothing has to be
+    put back of: the server's own objects, so that to compare them again costs little.
+    """
+
+    __slots__ = ("_names", "_values", "take", "usual")
 
     def __init__(self, wanted: Collection[str]) -> None:
         found = leaked_environ()
         self._names = [name for name in found if name not in wanted]
         self._values = tuple(found[name] for name in self._names)
-        self._nothing = (None,) * len(self._names)
+        self.usual: tuple[Any, ...] = self._values
         # Written out: a call for each name in a loop costs twice as much.
         calls = "".join(f"pop({name!r}, None), " for name in self._names)
-        self._take: Callable[[Any], tuple[Any, ...]] = eval(  # noqa: S307 - of literals
+        self.take: Callable[[Any], tuple[Any, ...]] = eval(  # noqa: S307 - of literals
             f"lambda pop: ({calls})"
         )
 
-    def strip(self, outer: dict[str, Any]) -> dict[str, Any]:
-        """Copy environ without names whose value is the process's, too."""
-        env = outer.copy()
-        taken = self._take(env.pop)
-        if taken not in (self._values, self._nothing):
-            for name, value, here in zip(self._names, self._values, taken, strict=True):
-                if here is not None and here != value:
-                    env[name] = here
-        return env
+    def put_back(self, env: dict[str, Any], taken: tuple[Any, ...]) -> None:
+        """Put back what has another value than the process has."""
+        kept = {
+            name: here
+            for name, value, here in zip(self._names, self._values, taken, strict=True)
+            if here is not None and here != value
+        }
+        if kept:
+            env.update(kept)
+        else:
+            self.usual = taken
 
 
 class _Stream:

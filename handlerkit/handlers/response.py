@@ -80,8 +80,9 @@ class Response(Recovery):
             status = self._convert_string_type(status, "Status")
         if type(headers) is not list:
             raise TypeError("Headers must be a list of name/value tuples")
-        bodiless = known_statuses.get(status)
-        if bodiless is None:
+        try:
+            bodiless = known_statuses[status]
+        except KeyError:
             bodiless = check_status(status)
         marks, self._length = check_headers(headers)
         if marks & HAS_LISTS:  # what was checked must not change any more
@@ -217,10 +218,11 @@ class Response(Recovery):
 
         Most add a header, if they change anything; only those are checked again.
         """
-        count = len(headers)
         enrich(self, self.status, headers)
-        if headers[:count] == self.headers:
-            marks, length = check_headers(headers[count:])
+        before = self.headers
+        added = headers[len(before) :]
+        if headers == before + added:
+            marks, length = check_headers(added)
             if length is None:
                 self._marks |= marks
                 return

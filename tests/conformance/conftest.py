@@ -28,19 +28,17 @@ def ours(hosts):
     """
     found = {}
 
-    def results(name):
+    def faults(name):
         if name not in found:
             host = hosts[name]
             host.start()
             try:
-                faults = judge.run(host)
-                watched = judge.run_watched(host) if host.watched else {}
-                found[name] = faults, watched, host.logs
+                found[name] = judge.run(host), judge.run_watched(host), host.logs
             finally:
                 host.stop()
         return found[name]
 
-    return results
+    return faults
 
 
 @pytest.fixture(scope="session")

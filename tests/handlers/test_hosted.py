@@ -466,6 +466,25 @@ class TestEnviron:
 
         assert found["SERVER_PROTOCOL"] == "HTTP/1.0"
 
+    def test_each_exchange_is_stripped_of_what_it_has_itself(
+        self, host, hosted_environ, monkeypatch
+    ):
+        """Whatever the server gave in the exchanges before."""
+        for name in ("ONE", "TWO"):
+            monkeypatch.setenv(name, "secret")
+        kind = type("Fresh", (HostedHandler,), {})
+        given = [
+            {"ONE": one, "TWO": two}
+            for one in ("secret", "own", None)
+            for two in (None, "own", "secret")
+        ]
+        for variables in [*given, *reversed(given)]:
+            found = self.seen(host, hosted_environ(**variables), kind)
+
+            assert [found.get(name) for name in variables] == [
+                value if value == "own" else None for value in variables.values()
+            ]
+
     def test_one_class_does_not_strip_for_another(
         self, host, hosted_environ, monkeypatch
     ):
