@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from handlerkit.gateways.channels import Channel
@@ -24,7 +25,7 @@ class Conversation(Channel):
     ``deadline`` is when its peer must have said something, while it is polled.
     """
 
-    __slots__ = ("deadline", "is_polled", "server", "stands")
+    __slots__ = ("_latest", "deadline", "is_polled", "server", "stands")
 
     def __init__(self, sock: socket.socket, peer: Any, server: Server) -> None:
         super().__init__(sock, local=type(peer) is not tuple)
@@ -32,6 +33,7 @@ class Conversation(Channel):
         self.stands = READY
         self.is_polled = False
         self.deadline = inf
+        self._latest = 0.0  # when a peer that still sends is listened to no more
 
     def read(self) -> Any:
         """Read what has come; give a job for `run`, or None; never raises.
@@ -48,3 +50,20 @@ class Conversation(Channel):
     def late(self) -> None:
         """Go on after the deadline has passed."""
         self.server.close(self)
+
+    def part(self) -> None:
+        """Set the time for a peer to take its last answer, and to close.
+
+        It may still send, and closing before all is read would take from it what it
+        has not read of our answer. The time begins anew with what it sends, as httpd
+        takes an answer only after it has sent all, but ``read_timeout`` is the limit.
+        """
+        now, settings = monotonic(), self.server.settings
+        self.deadline = now + settings.farewell_timeout
+        self._latest = max(self.deadline, now + settings.read_timeout)
+
+    def go_on_parting(self) -> None:
+        """Let the time begin anew, as the peer still sends."""
+        if not self.server.stopping:
+            farewell = monotonic() + self.server.settings.farewell_timeout
+            self.deadline = min(farewell, self._latest)

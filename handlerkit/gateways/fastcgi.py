@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from math import inf
-from threading import Condition, Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from handlerkit.errors import ClientDisconnected, RequestError
-from handlerkit.gateways.channels import BLOCK
+from handlerkit.errors import ClientDisconnected
 from handlerkit.gateways.connections import plain_address
+from handlerkit.gateways.fastcgi_bodies import BodyReader
 from handlerkit.gateways.fastcgi_exchange import FastCGIExchange
-from handlerkit.gateways.fastcgi_sending import RecordSender
+from handlerkit.gateways.fastcgi_gathering import Gathering
 from handlerkit.protocols.fastcgi import (
+    Aborted,
     Answer,
+    Body,
     Broken,
     Connection,
     Limits,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _INVALID = b"\xff" * 8  # a record of no version of FastCGI
 _MOST_ANSWERS = 1000  # to the front itself, that wait until a response has gone out
-_LARGE = 4 * BLOCK  # what an application that waits for a body reads at once
 
 
 def conversing(
@@ -52,43 +52,47 @@ def conversing(
         if peers and type(peer) is tuple and plain_address(peer[0]) not in peers:
             return None
         protocol = Connection(limits, values)
-        return FastCGIConversation(sock, peer, server, protocol)
+        return FastCGIConversation(sock, peer, server, protocol, limits.max_unread)
 
     return converse
 
 
-class FastCGIConversation(RecordSender):
+class FastCGIConversation(BodyReader):
     """A FastCGI connection.
 
     Whoever leads reads it, and gives each body that comes to its request. A thread
     that waits for a body reads for itself, and for the others. Nobody reads while a
     body that has come is not taken: a front that sends several at once waits then.
+
+    Its exchanges hold all threads but one at the most, so that a front that takes
+    nothing, or is slow to, does not keep the others from being served.
     """
 
     __slots__ = (
-        "_arrival",
         "_head_deadline",
-        "_is_over",
         "_is_owed",
         "_is_parting",
-        "_is_paused",
-        "_lock",
-        "_protocol",
+        "_max_unread",
+        "_most",
+        "_queued",
         "_running",
     )
 
     def __init__(
-        self, sock: socket.socket, peer: Any, server: Server, protocol: Connection
+        self,
+        sock: socket.socket,
+        peer: Any,
+        server: Server,
+        protocol: Connection,
+        max_unread: int,
     ) -> None:
-        super().__init__(sock, peer, server)
-        self._protocol = protocol
+        super().__init__(sock, peer, server, protocol)
+        self._max_unread = max_unread
+        self._most = max(1, server.settings.threads - 1)
         latest = monotonic() + server.settings.header_timeout
         self.deadline = self._head_deadline = latest
-        self._lock = Lock()  # of the protocol, and of all that follows
-        self._arrival: Condition | None = None
-        self._running = 0
-        self._is_paused = False
-        self._is_over = False
+        self._running = 0  # or about to: those that are queued count
+        self._queued: list[FastCGIExchange] = []
         self._is_owed = False  # what the front may send of who was turned away
         self._is_parting = False
 
@@ -100,6 +104,8 @@ class FastCGIConversation(RecordSender):
             data = b""
         if data is None or (data and self._is_parting):
             with self._lock:
+                if data:
+                    self.go_on_parting()
                 begun = self._give_time()
             self._rest(begun=begun)
             return None
@@ -122,10 +128,10 @@ class FastCGIConversation(RecordSender):
                 if self._protocol.closing and not self._running:
                     self._part()  # who was turned away was the last
             begun = waits or self._give_time()
-        if self._answers:
+        if type(first) is not Request:
+            self._complain_of(events)
+        if self._answers or self._is_parting:
             self._answer()
-        if self._is_parting:
-            self.end()
         if not waits:
             self._rest(begun=begun)
         elif self._is_over and not self._running:
@@ -135,6 +141,8 @@ class FastCGIConversation(RecordSender):
     def _answer(self) -> None:
         """Answer the front; cut off one that does not take what it asks for."""
         taken = self._send_answers()
+        if self._is_parting:
+            self.end()
         if (not taken and not self._running) or len(self._answers) > _MOST_ANSWERS:
             self.server.complain("a FastCGI connection is cut: it takes no answers")
             self._give_up()
@@ -155,45 +163,85 @@ class FastCGIConversation(RecordSender):
         """Make exchanges of requests; give the first, and have the others run."""
         first = None
         for event in events:
-            job: Any
-            if type(event) is Request:
-                job = FastCGIExchange(self, event)
-            elif type(event) is Refused:
-                self.server.complain(f"a FastCGI request is refused: {event.error}")
-                job = FastCGIExchange(self, event.request, event.error)
-            elif type(event) is Answer:
-                self._answers.append(event.data)
-                self._is_owed = True
-                continue
+            if type(event) is Request and event.ended:
+                job: Any = FastCGIExchange(self, event)
             else:
-                if type(event) is Broken:
-                    self.server.complain(f"a FastCGI connection is cut: {event.error}")
-                    self._is_over = True
-                    self.cut()
-                continue
+                job = self._job_of(event)
+                if job is None:
+                    continue
             self._running += 1
-            if first is None:
+            if self._running > self._most:
+                self._queued.append(job)
+            elif first is None:
                 first = job
             else:
                 self.server.add_job(job)
         return first
+
+    def _job_of(self, event: Event) -> Any:
+        """Give what is to be run because of an event, or None."""
+        if type(event) is Request:
+            return self._gather(FastCGIExchange(self, event))
+        if type(event) is Refused:
+            return FastCGIExchange(self, event.request, event.error)
+        if type(event) is Answer:
+            self._answers.append(event.data)
+            self._is_owed = True
+        elif type(event) is Broken:
+            self._is_over = True
+            self._gathering = None
+        elif self._gathering is not None and isinstance(event, Body | Aborted):
+            return self._gathering.look_at(event.request)
+        return None
+
+    def _gather(self, exchange: FastCGIExchange) -> FastCGIExchange | None:
+        if self._gathering is None:
+            self._gathering = Gathering(self.server, self._max_unread)
+        return self._gathering.add(exchange)
+
+    def _complain_of(self, events: list[Event]) -> None:
+        for event in events:
+            if type(event) is Refused:
+                self.server.complain(f"a FastCGI request is refused: {event.error}")
+            elif type(event) is Broken:
+                self.server.complain(f"a FastCGI connection is cut: {event.error}")
+                self.cut()
+
+    def _start(self, exchange: FastCGIExchange) -> None:
+        """Have an exchange run, once there are few enough."""
+        self._running += 1
+        if self._running > self._most:
+            self._queued.append(exchange)
+        else:
+            self.server.add_job(exchange)
+
+    def admit(self, exchange: FastCGIExchange) -> None:
+        """Have an exchange run that waited for other uploads."""
+        with self._lock:
+            if self._gathering is not None:
+                self._gathering.remove(exchange.request)
+            self._start(exchange)
 
     def _give_time(self) -> bool:
         """Set how long the front has; say whether anything is under way.
 
         What runs may have no open request any more: its end is being sent.
         """
+        if self._running or self._gathering:
+            gathering = self._gathering
+            self._head_deadline = inf
+            self.deadline = inf if gathering is None else gathering.deadline()
+            return True
+        if self._is_parting:
+            return True
         begun = not self._protocol.idle
         settings = self.server.settings
-        if self._running:
-            self._head_deadline = self.deadline = inf
-            return True
         if begun or self._head_deadline < inf:  # the first head, or one that is cut
             latest = monotonic() + settings.header_timeout
             self._head_deadline = self.deadline = min(self._head_deadline, latest)
-        elif not self._is_parting:
+        else:
             self.deadline = monotonic() + settings.keep_alive_timeout
-        return begun or self._is_parting
+        return begun
 
     def _rest(self, *, begun: bool) -> None:
         """Have the connection polled; what was under way may have ended meanwhile."""
@@ -214,8 +262,13 @@ class FastCGIConversation(RecordSender):
         return self._head_deadline < inf and self._protocol.idle
 
     def late(self) -> None:
-        """Close, unless something has begun since the deadline was looked at."""
+        """Close, unless something has begun since the deadline was looked at.
+
+        Whose body is late is refused.
+        """
         with self._lock:
+            for exchange in self._gathering.take_late() if self._gathering else ():
+                self._start(exchange)
             is_late = not self._running and self.deadline <= monotonic()
             begun = is_late or self._give_time()
         if is_late:
@@ -235,6 +288,8 @@ class FastCGIConversation(RecordSender):
             for request in self._protocol.open:
                 if not request.ended:
                     request.aborted = True
+            if self._gathering is not None:
+                self._gathering.drop()
             if self._arrival is not None:
                 self._arrival.notify_all()
 
@@ -255,69 +310,6 @@ class FastCGIConversation(RecordSender):
             self._send_whole(data)
         if self._answers:
             self._send_answers()
-
-    def take(self, request: Request, size: int) -> bytes:
-        """Give some of a body, b"" at its end; wait for it.
-
-        Raises:
-            RequestError: the body is too long, or does not come.
-            ClientDisconnected: the front left, or aborted the request.
-        """
-        while True:
-            with self._lock:
-                ended = request.ended  # by now: more may come after the lock is let go
-                data = request.take(size)
-                resumes = self._resumes()
-                begun = resumes and self._give_time()
-            if resumes:
-                self._rest(begun=begun)
-            if data or ended:
-                return data
-            self._fetch(request)
-
-    def _resumes(self) -> bool:
-        """Say whether a pause has come to its end just now."""
-        if not self._is_paused or self._is_over or self._protocol.full:
-            return False
-        self._is_paused = False
-        return True
-
-    def _fetch(self, request: Request) -> None:
-        """Wait until there may be more of a body; read, unless another thread does."""
-        patience = self.server.settings.read_timeout
-        if not self._may_read(request, patience):
-            return
-        try:
-            data = self.receive(_LARGE, patience)
-        except TimeoutError as exc:
-            self._advance_no_more()
-            raise _late() from exc
-        except ClientDisconnected:
-            data = b""
-        job = self._advance(data)
-        if job is not None:
-            self.server.add_job(job)
-
-    def _may_read(self, request: Request, patience: float) -> bool:
-        """Take the connection in hand, or wait for who has it to read something."""
-        with self._lock:
-            if request.unread or request.ended or request.aborted or request.error:
-                return False
-            if not self._is_paused and self.server.claim(self):
-                return True
-            if self._arrival is None:
-                self._arrival = Condition(self._lock)
-            if not self._arrival.wait(patience):
-                raise _late()
-            return False
-
-    def _advance_no_more(self) -> None:
-        """Let the connection go, of which nothing came."""
-        with self._lock:
-            if self._arrival is not None:
-                self._arrival.notify_all()
-            begun = self._give_time()
-        self._rest(begun=begun)
 
     def is_alone(self, request: Request) -> bool:
         """Say whether no other request is open, or is being ended."""
@@ -352,6 +344,8 @@ class FastCGIConversation(RecordSender):
             if closes:
                 self._part()
             begun = running or self._give_time()
+            if self._queued:
+                self.server.add_job(self._queued.pop(0))
         if self._answers:
             self._answer()
         if not running and (self._is_over or (closes and whole)):
@@ -373,9 +367,4 @@ class FastCGIConversation(RecordSender):
     def _part(self) -> None:
         """Close only after the front has: it may still send what nobody reads."""
         self._is_parting = True
-        self.deadline = monotonic() + self.server.settings.farewell_timeout
-
-
-def _late() -> RequestError:
-    text = "the request body did not come in time"
-    return RequestError(text, "408 Request Timeout")
+        self.part()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import inf
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from handlerkit.gateways.fastcgi import FastCGIConversation
     from handlerkit.gateways.kits import Seat
+    from handlerkit.gateways.uploads import Pace
     from handlerkit.protocols.fastcgi import Request
 
 _FAILURE = RequestError("", "500 Internal Server Error")
@@ -28,9 +30,23 @@ _INCOMPLETE = 1  # an application status, for a front that other requests wait o
 
 
 class FastCGIExchange:
-    """What is done about a request; it is wsgi.input and stdout of its handler."""
+    """What is done about a request; it is wsgi.input and stdout of its handler.
 
-    __slots__ = ("_begun", "_ended", "_error", "_request", "conversation")
+    ``error`` is why it is refused. If its body did not come with its head, ``pace``
+    is how that may come, and ``deadline`` when it must go on, before the exchange
+    runs; ``is_upload`` says that it is among the `Uploads`.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_ended",
+        "conversation",
+        "deadline",
+        "error",
+        "is_upload",
+        "pace",
+        "request",
+    )
 
     def __init__(
         self,
@@ -39,27 +55,40 @@ class FastCGIExchange:
         error: RequestError | None = None,
     ) -> None:
         self.conversation = conversation
-        self._request = request
-        self._error = error
+        self.request = request
+        self.error = error
+        self.pace: Pace | None = None
+        self.deadline = inf
+        self.is_upload = False
         self._begun = False
         self._ended = False
+
+    def admit(self) -> None:
+        """Have it run, which waited because of other uploads."""
+        self.conversation.admit(self)
 
     def run(self, seat: Seat) -> None:
         """Run the handler, or refuse the request, and end it."""
         try:
-            if self._request.aborted:  # before its turn had come
+            if self.request.aborted:  # before its turn had come
                 self._end(_INCOMPLETE)
-            elif self._error is None:
+            elif self.error is None:
                 self._serve(seat)
             else:
-                self.write_last(refusal(self._error))
+                self._refuse(self.error)
         except ClientDisconnected:
             return
         finally:
-            self.conversation.finish(self._request)
+            if self.is_upload:
+                self._be_no_upload()
+            self.conversation.finish(self.request)
+
+    def _be_no_upload(self) -> None:
+        self.is_upload = False
+        self.conversation.server.uploads.leave()
 
     def _serve(self, seat: Seat) -> None:
-        request = self._request
+        request = self.request
         environ: dict[str, Any] = request.environ
         stdin: Any = self
         if request.ended and not request.unread:
@@ -74,7 +103,7 @@ class FastCGIExchange:
         if request.aborted or ended == "disconnected":
             self._end(_INCOMPLETE)
         elif not self._begun:
-            self.write_last(refusal(_FAILURE))
+            self._refuse(_FAILURE)
         elif ended in ("ok", "error"):
             self._end(0)
         elif self.conversation.is_alone(request):
@@ -82,10 +111,14 @@ class FastCGIExchange:
         else:
             self._end(_INCOMPLETE)
 
+    def _refuse(self, error: RequestError) -> None:
+        bodiless = self.request.environ.get("REQUEST_METHOD") == "HEAD"
+        self.write_last(refusal(error, bodiless=bodiless))
+
     def _end(self, status: int) -> None:
         self._ended = True
-        end = end_stdout(self._request.id, status)
-        self.conversation.send_end(self._request, end)
+        end = end_stdout(self.request.id, status)
+        self.conversation.send_end(self.request, end)
 
     def read(self, size: int) -> bytes:
         """Read up to ``size`` bytes of the body; b"" at the end.
@@ -96,7 +129,10 @@ class FastCGIExchange:
         """
         if self._ended:  # what still comes of it is dropped
             return b""
-        return self.conversation.take(self._request, size)
+        data = self.conversation.take(self.request, size, self.pace)
+        if self.is_upload and self.request.whole:
+            self._be_no_upload()
+        return data
 
     def write(self, data: bytes) -> None:
         """Send a part of the response.
@@ -106,7 +142,7 @@ class FastCGIExchange:
         """
         self._check()
         self._begun = True
-        self.conversation.send_records(stdout(self._request.id, data))
+        self.conversation.send_records(stdout(self.request.id, data))
 
     def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
         """Send some of a file; see `handlerkit.gateways.sending`.
@@ -120,7 +156,7 @@ class FastCGIExchange:
         self._check()
         self._begun = True
         size = min(count, _AT_ONCE)
-        self.conversation.send_spans(self._request.id, descriptor, start, size)
+        self.conversation.send_spans(self.request.id, descriptor, start, size)
         return size
 
     def write_last(self, data: bytes) -> None:
@@ -131,11 +167,11 @@ class FastCGIExchange:
         """
         self._check()
         self._begun = self._ended = True
-        data = response(self._request.id, data)
-        self.conversation.send_end(self._request, data)
+        data = response(self.request.id, data)
+        self.conversation.send_end(self.request, data)
 
     def _check(self) -> None:
-        if self._request.aborted:
+        if self.request.aborted:
             raise ClientDisconnected("the web server aborted the request")
 
     def flush(self) -> None:

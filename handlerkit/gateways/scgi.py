@@ -10,6 +10,7 @@ from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.channels import BLOCK
 from handlerkit.gateways.conversation import Conversation
 from handlerkit.gateways.failures import refusal
+from handlerkit.gateways.uploads import ENOUGH, Pace, too_late
 from handlerkit.handlers.input import NOTHING
 from handlerkit.protocols.scgi import Limits, RequestParser
 
@@ -45,8 +46,9 @@ class SCGIConversation(Conversation):
     __slots__ = (
         "_begun",
         "_environ",
-        "_latest",
+        "_is_upload",
         "_left",
+        "_pace",
         "_parser",
         "_parting",
         "_peeked",
@@ -65,7 +67,8 @@ class SCGIConversation(Conversation):
         self._left = 0
         self._begun = False
         self._parting = False
-        self._latest = 0.0  # when a front that still sends is listened to no more
+        self._pace: Pace | None = None  # of a body that did not come with its head
+        self._is_upload = False
 
     def read(self) -> SCGIConversation | None:
         """Read on at the head; give the exchange once it is whole."""
@@ -73,6 +76,8 @@ class SCGIConversation(Conversation):
             if self._parting:
                 self._overhear()
                 return None
+            if self._pace is not None:
+                return self._collect(self._pace)
             data = self.receive_now(BLOCK, _PEEK if self.local else 0)
             if data is None:
                 self.server.rest(self, begun=self._parser.begun)
@@ -100,11 +105,42 @@ class SCGIConversation(Conversation):
         self._environ = environ
         self._rest = parser.rest[: parser.length]
         self._left = parser.length - len(parser.rest)
+        if self._left <= 0:
+            self._peeked = len(data) if self.local else 0
+            return self
         if self.local:
-            if self._left > 0:
-                self.receive_now(len(data))
-            else:
-                self._peeked = len(data)
+            self.receive_now(len(data))
+        self._pace = pace = Pace(self.server.settings.read_timeout)
+        pace.wait()
+        return self._collect(pace)
+
+    def _collect(self, pace: Pace) -> SCGIConversation | None:
+        """Read on at the body; give the exchange once it is to run."""
+        while self._left > 0 and len(self._rest) < ENOUGH:
+            data = self.receive_now(*self._piece(ENOUGH - len(self._rest)))
+            if data is None:
+                pace.waited(self._parser.length - self._left)
+                self.deadline = pace.deadline()
+                self.server.rest(self, begun=True)
+                return None
+            if not data:
+                self.server.close(self)
+                return None
+            self._rest += data
+            self._arrived(len(data))
+        if self._left > 0:
+            # Who must wait is not polled meanwhile.
+            self._is_upload = True
+            return self if self.server.uploads.enter(self) else None
+        return self
+
+    def admit(self) -> None:
+        """Have the exchange run, which waited because of other uploads."""
+        self.server.add_job(self)
+
+    @property
+    def conversation(self) -> SCGIConversation:
+        """The connection of the exchange, which is all that there is to either."""
         return self
 
     @property
@@ -113,15 +149,17 @@ class SCGIConversation(Conversation):
         return not self._parser.begun
 
     def late(self) -> None:
-        """Refuse a request whose head did not come in time."""
+        """Refuse a request that did not come in time."""
         if self._parting or not self._parser.begun:
             self.server.close(self)
+        elif self._pace is not None:
+            self._refuse(too_late())
         else:
             text = "the request did not come in time"
             self._refuse(RequestError(text, "408 Request Timeout"))
 
     def _refuse(self, error: RequestError) -> None:
-        bodiless = self._environ.get("REQUEST_METHOD") == "HEAD"
+        bodiless = self._parser.variables.get("REQUEST_METHOD") == "HEAD"
         try:
             self.send(refusal(error, bodiless=bodiless), 0)
         except ClientDisconnected:
@@ -132,7 +170,11 @@ class SCGIConversation(Conversation):
     def run(self, seat: Seat) -> None:
         """Run the exchange, and end the connection."""
         stdin = Body(self) if self._parser.length else NOTHING
-        handler = self.server.run_handler(seat, stdin, self, self._environ)
+        try:
+            handler = self.server.run_handler(seat, stdin, self, self._environ)
+        finally:
+            if self._is_upload:
+                self._be_no_upload()
         ended = getattr(handler, "ended", None)
         if not self._begun and ended != "disconnected":
             self._refuse(_FAILURE)
@@ -145,26 +187,26 @@ class SCGIConversation(Conversation):
                 self.close_by_reset()
             self.server.close(self)
 
+    def _be_no_upload(self) -> None:
+        self._is_upload = False
+        self.server.uploads.leave()
+
     def _end_well(self) -> None:
-        if self._left > 0:
-            self._say_farewell()
-            return
-        if self._peeked:
-            self.receive_now(self._peeked)
+        try:
+            if self._peeked:
+                self.receive_now(self._peeked)
+            if self._left or (self._pace is not None and self.receive_now(1, _PEEK)):
+                self._say_farewell()
+                return
+        except ClientDisconnected:  # it has what it wants
+            pass
         self.server.close(self)
 
     def _say_farewell(self) -> None:
-        """Close after the front has.
-
-        It may still send, and closing before all is read would take from it what it
-        has not read of our answer. The time begins anew with what it sends, as httpd
-        takes an answer only after it has sent all, but ``read_timeout`` is the limit.
-        """
+        """Close after the front has: it may still send."""
         self._parting = True
         self.end()
-        settings = self.server.settings
-        self.deadline = monotonic() + settings.farewell_timeout
-        self._latest = max(self.deadline, monotonic() + settings.read_timeout)
+        self.part()
         self.server.rest(self, begun=True)
 
     def _overhear(self) -> None:
@@ -172,9 +214,8 @@ class SCGIConversation(Conversation):
         if data == b"":
             self.server.close(self)
             return
-        if data and not self.server.stopping:
-            farewell = monotonic() + self.server.settings.farewell_timeout
-            self.deadline = min(farewell, self._latest)
+        if data:
+            self.go_on_parting()
         self.server.rest(self, begun=True)
 
     def write(self, data: bytes) -> None:
@@ -213,27 +254,34 @@ class SCGIConversation(Conversation):
         if self._rest:
             data, self._rest = self._rest[:size], self._rest[size:]
             return data
-        if self._left <= 0:
+        pace = self._pace
+        if self._left <= 0 or pace is None:
             return b""
+        patience = pace.wait()
+        size, flags = self._piece(size)
         try:
-            data = self._receive_body(size)
+            data = self.receive(size, patience, flags)
         except TimeoutError as exc:
-            text = "the request body did not come in time"
-            raise RequestError(text, "408 Request Timeout") from exc
+            pace.waited(self._parser.length - self._left)
+            raise too_late() from exc
         if not data:
             raise ClientDisconnected("the front left before the end of its request")
-        self._left -= len(data)
+        self._arrived(len(data))
+        pace.waited(self._parser.length - self._left)
+        if self._left <= 0 and self._is_upload:
+            self._be_no_upload()
         return data
 
-    def _receive_body(self, size: int) -> bytes:
-        patience = self.server.settings.read_timeout
+    def _piece(self, size: int) -> tuple[int, int]:
+        """Give the size and flags to receive some of the body with."""
         if not self.local:
-            return self.receive(min(size, self._left), patience)
-        if self._left > 1:
-            return self.receive(min(size, self._left - 1), patience)
-        data = self.receive(1, patience, _PEEK)
-        self._peeked = len(data)
-        return data
+            return min(size, self._left), 0
+        return (min(size, self._left - 1), 0) if self._left > 1 else (1, _PEEK)
+
+    def _arrived(self, size: int) -> None:
+        if self.local and self._left == 1:
+            self._peeked = 1
+        self._left -= size
 
 
 class Body:

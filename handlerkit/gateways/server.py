@@ -26,6 +26,7 @@ from handlerkit.gateways.failures import log_failure, log_no_path
 from handlerkit.gateways.listening import close_all
 from handlerkit.gateways.log import sparing
 from handlerkit.gateways.poller import make_poller
+from handlerkit.gateways.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,6 +71,7 @@ class Server:
         self.complain = sparing(log)  # of fronts, which may go on and on
         self.stderr = sys.stderr if stderr is None else stderr
         self.stopping = False
+        self.uploads = Uploads(settings.threads)
         self._has_doubts = False
         self._listeners = tuple(listeners)
         self._converse = converse
@@ -343,6 +345,8 @@ class Server:
             self._deadline = now + _LAST_WORD
             for conversation in tuple(self._open):
                 conversation.cut()
+            for upload in self.uploads.end():  # which nobody polls
+                self.close(upload.conversation)
         return False
 
     def _stop_listening(self) -> None:

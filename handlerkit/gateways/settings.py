@@ -42,4 +42,9 @@ class Settings:
     @property
     def shortest(self) -> float:
         """The shortest time that a polled connection may have."""
-        return min(self.header_timeout, self.keep_alive_timeout, self.farewell_timeout)
+        return min(
+            self.header_timeout,
+            self.keep_alive_timeout,
+            self.read_timeout,
+            self.farewell_timeout,
+        )

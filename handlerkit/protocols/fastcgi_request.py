@@ -50,6 +50,13 @@ class Request:
         return len(self._body) if self._body else 0
 
     @property
+    def whole(self) -> bool:
+        """Whether nothing more of the body is to be waited for."""
+        if self.ended or self.aborted or self.error is not None:
+            return True
+        return self.length is not None and self.received >= self.length
+
+    @property
     def short(self) -> bool:
         """Whether the body ended before its CONTENT_LENGTH: the client went away."""
         return self.ended and self.length is not None and self.received < self.length

@@ -46,10 +46,11 @@ class RequestParser:
 
     Once `feed` has given the CGI variables, ``length`` is that of the body in bytes,
     and ``size`` that of the head, all of its netstring counted. For names that are
-    repeated see `join_repeated`.
+    repeated see `join_repeated`. Of a request that is refused, ``variables`` has what
+    could be read.
     """
 
-    __slots__ = ("_buffer", "_error", "_limits", "length", "rest", "size")
+    __slots__ = ("_buffer", "_error", "_limits", "length", "rest", "size", "variables")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -58,6 +59,7 @@ class RequestParser:
         self.length = 0
         self.size = 0
         self.rest = b""
+        self.variables: dict[str, str] = {}
 
     @property
     def begun(self) -> bool:
@@ -125,6 +127,7 @@ class RequestParser:
             if names.count("CONTENT_LENGTH") > 1:
                 _refuse("CONTENT_LENGTH stands in the head more than once")
             variables = join_repeated(zip(names, words[1::2], strict=True))
+        self.variables = variables
         if variables.get("SCGI") != "1":
             _refuse("the head does not say SCGI 1")
         check_names(variables)

@@ -93,7 +93,8 @@ class Responder(Fronted):
         self.listener.listen()
 
     def start_application(self):
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.application = threading.Thread(target=self.serve)
+        self.application.start()
 
     def serve(self):
         while True:
@@ -119,8 +120,11 @@ class Responder(Fronted):
         self.seen.wait(10)
 
     def stop(self):
-        self.listener.close()
+        self.listener.shutdown(socket.SHUT_RDWR)  # to close it would wake nobody
+        application, self.application = self.application, None
         super().stop()
+        application.join()
+        self.listener.close()
 
     def ready(self):
         return self.listening()
@@ -178,18 +182,26 @@ class Responder(Fronted):
             reset(connection)
 
     def scgi(self, connection):
-        keeps = self.means.startswith("close on an unread byte")
-        buffer = b""
-        length = None
-        while length is None or len(buffer) < length:
-            buffer = connection.recv(65536, socket.MSG_PEEK)
-            digits, colon, _ = buffer.partition(b":")
-            if colon:
-                length = int(digits) + len(digits) + 2
-        self.variables = connection.recv(length - keeps)
+        digits = b""
+        while (byte := connection.recv(1)) != b":":
+            if not byte:
+                return
+            digits += byte
+        self.variables = received(connection, int(digits))
+        if self.means.startswith("close on an unread byte"):
+            connection.recv(1, socket.MSG_PEEK)
+        else:
+            connection.recv(1)
         self.send(connection, HEADS[self.head] + b"half")
         if self.means == "reset":
             reset(connection)
+
+
+def received(connection, size):
+    data = b""
+    while len(data) < size and (piece := connection.recv(size - len(data))):
+        data += piece
+    return data
 
 
 def record(kind, number, content):

@@ -28,17 +28,19 @@ def ours(hosts):
     """
     found = {}
 
-    def faults(name):
+    def results(name):
         if name not in found:
             host = hosts[name]
             host.start()
             try:
-                found[name] = judge.run(host), judge.run_watched(host), host.logs
+                faults = judge.run(host)
+                watched = judge.run_watched(host) if host.watched else {}
+                found[name] = faults, watched, host.logs
             finally:
                 host.stop()
         return found[name]
 
-    return faults
+    return results
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,7 @@ class Seen:
 
     token: str
     answer: Answer
+    output: bytes = b""  # of a CGI process
     log: str = ""
     events: dict[str, list[object]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -69,11 +70,12 @@ class Host:
 
     ``ours`` says that handlerkit is in it, ``seconds`` is how long one case may
     take: a bare engine hangs in some, and is not waited for. ``only`` limits the
-    cases to those of some rules.
+    cases to those of some rules, ``watched`` says that `wsgiref.validate` looks on.
     """
 
     speaks: frozenset[str]
     only: frozenset[str] | None = None
+    watched = True
 
     def __init__(self, name: str, *, ours: bool, directory: Path) -> None:
         self.name = name
@@ -408,9 +410,10 @@ CLIENTS = {
 
 
 class Process(Host):
-    """CGI: one process for each request (RFC 3875)."""
+    """CGI: one process for each request (RFC 3875), which loads the kit for it."""
 
     speaks = frozenset({"cgi", "own", "hooks"})
+    watched = False  # the frozen one is, and answers the same in a tenth of the time
 
     def __init__(self, name, *flags, ours, directory):
         super().__init__(name, ours=ours, directory=directory)
@@ -474,6 +477,7 @@ class Process(Host):
                 seen.faults.append("no end within the deadline")
                 process.kill()
                 return
+        seen.output = output
         if case.client != "leaving":
             seen.answer = parse_cgi(output, case.method, status)
 
@@ -500,6 +504,30 @@ class Process(Host):
                 return output
             if case.client == "streaming":
                 watch(output.partition(b"\r\n\r\n")[2])
+
+
+class Frozen(Process):
+    """CGI, by a kit that `handlerkit freeze` has written down."""
+
+    watched = True
+
+    def start(self) -> None:
+        super().start()
+        self.freeze()
+
+    def stop(self) -> None:
+        """See that what was frozen has been used: of one that is not, the log tells."""
+        self.freeze("--check")
+        assert "handlerkit_frozen.py" not in self.log()
+
+    def freeze(self, *options: str) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "handlerkit", "freeze", *options],
+            cwd=self.directory,
+            env=self.environment(),
+            check=True,
+            timeout=60,
+        )
 
 
 def feed(stream, body: bytes) -> None:
@@ -548,7 +576,9 @@ BARE = "tests.conformance.app:application"
 def our_hosts(directory: Path) -> list[Host]:
     """Make the hosts with handlerkit in them; nothing is started yet."""
     hosts: list[Host] = [
-        Process("CGI", ours=True, directory=directory / "cgi"),
+        # An answer may tell of its place: these two have equally long names.
+        Process("CGI", ours=True, directory=directory / "cgi-loaded"),
+        Frozen("CGI frozen", ours=True, directory=directory / "cgi-frozen"),
         Process("CGI -O", "-O", ours=True, directory=directory / "cgi-O"),
         Server(
             "built-in",

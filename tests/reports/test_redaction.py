@@ -254,9 +254,9 @@ def test_nested_values_are_bounded():
     circle.append(circle)
     wide = [list(range(1000)) for _ in range(1000)]
     for data in (deep, circle, wide, dict.fromkeys(range(50), wide)):
-        before = time.perf_counter()
+        before = time.thread_time()
         assert len(json.dumps(Redactor().begin().data(data))) < 1_000_000
-        assert time.perf_counter() - before < 2
+        assert time.thread_time() - before < 2
 
 
 def test_a_long_text_is_cut_and_says_so():
@@ -312,14 +312,12 @@ def test_time_is_linear_in_the_text(name):
     redaction = Redactor().begin()
 
     def seconds(text):
-        best = 60.0
-        for _ in range(3):
-            before = time.thread_time()
-            redaction.text(text, limit=None)
-            best = min(best, time.thread_time() - before)
-        return best
+        before = time.thread_time()
+        redaction.text(text, limit=None)
+        return time.thread_time() - before
 
-    assert seconds(text * 10) < 50 * max(seconds(text), 0.002)
+    tries = ((seconds(text * 10), seconds(text)) for _ in range(3))
+    assert any(long < 50 * max(short, 0.002) for long, short in tries)
 
 
 SECRET = "S3cr3t-planted-Value"

@@ -234,18 +234,36 @@ def test_a_front_that_leaves_is_a_disconnect(serve, protocol, bind):
     assert served.outcome() == "disconnected"
 
 
+def half(protocol, size):
+    """Give a request of which the second half of its body does not come."""
+    if protocol == "SCGI":
+        return scgi(CONTENT_LENGTH=str(2 * size)) + b"x" * size
+    pieces = [b"x" * min(60_000, size - at) for at in range(0, size, 60_000)]
+    body = b"".join(record(STDIN, 1, piece) for piece in pieces)
+    return head(CONTENT_LENGTH=str(2 * size)) + body
+
+
 @KINDS
 @BINDS
 def test_half_an_upload_is_a_disconnect(serve, protocol, bind):
     served = serve(echo, protocol, bind)
     client = served.client()
-    if protocol == "SCGI":
-        client.send(scgi(CONTENT_LENGTH="100") + b"x" * 50)
-    else:
-        client.send(head(CONTENT_LENGTH="100") + record(STDIN, 1, b"x" * 50))
+    client.send(half(protocol, 100_000))
     client.close()
 
     assert served.outcome() == "disconnected"
+
+
+@KINDS
+@BINDS
+def test_half_a_small_body_is_no_request(serve, protocol, bind):
+    served = serve(echo, protocol, bind)
+    client = served.client()
+    client.send(half(protocol, 50))
+    client.socket.shutdown(1)
+
+    assert client.rest() == (b"", "end")
+    assert served.kit.handlers == []
 
 
 def test_a_kept_connection_serves_one_request_after_the_other(serve):
@@ -265,7 +283,7 @@ def test_requests_of_one_connection_run_at_the_same_time(serve):
         for _ in range(20):
             yield environ["PATH_INFO"].encode() * 1000
 
-    client = serve(application, threads=3).client()
+    client = serve(application, threads=4).client()
     client.send(b"".join(request(n, keep=True, PATH_INFO=f"/{n}") for n in (1, 2, 3)))
 
     answers = client.answers(1, 2, 3)
@@ -300,7 +318,7 @@ def test_a_request_that_comes_while_another_runs_is_served(serve):
             go.wait(PATIENCE)
         return hello(environ, start_response)
 
-    client = serve(application).client()
+    client = serve(application, threads=3).client()
     client.send(request(1, keep=True, PATH_INFO="/slow"))
     client.send(request(2, keep=True))
 
@@ -318,7 +336,7 @@ def test_an_aborted_request_is_a_disconnect_and_the_connection_stays(serve):
             aborted.wait(PATIENCE)
         return hello(environ, start_response)
 
-    served = serve(application)
+    served = serve(application, threads=3)
     client = served.client()
     client.send(request(1, keep=True, PATH_INFO="/slow"))
     assert begun.wait(PATIENCE)
@@ -345,7 +363,9 @@ def test_who_waits_for_a_body_learns_that_it_is_aborted(serve):
 
     served = serve(application)
     client = served.client()
-    client.send(head(keep=True, CONTENT_LENGTH="10"))
+    client.send(head(keep=True, CONTENT_LENGTH="99999"))
+    for _ in range(2):
+        client.send(record(STDIN, 1, b"x" * 40_000))
     assert begun.wait(PATIENCE)
     client.send(record(ABORT, 1))
 
@@ -411,12 +431,13 @@ def test_a_last_request_does_not_keep_others_from_their_bodies(serve):
         begun.set()
         return echo(environ, start_response)
 
-    client = serve(application).client()
-    client.send(head(1, keep=True, CONTENT_LENGTH="6") + record(STDIN, 1, b"one"))
+    piece = record(STDIN, 1, b"x" * 40_000)
+    client = serve(application, threads=3).client()
+    client.send(head(1, keep=True, CONTENT_LENGTH="120000") + piece + piece)
     assert begun.wait(PATIENCE)
     client.send(request(2))
     assert client.answer(2).status == "200 OK"
-    client.send(record(STDIN, 1, b"two") + record(STDIN, 1))
+    client.send(piece + record(STDIN, 1))
 
-    assert client.answer(1).body == b"onetwo"
+    assert client.answer(1).body == b"x" * 120_000
     assert client.ended()

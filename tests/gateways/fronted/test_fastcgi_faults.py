@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from handlerkit.gateways import fastcgi, fastcgi_sending
+from handlerkit.gateways import fastcgi_bodies, fastcgi_sending
 from handlerkit.gateways.fastcgi import FastCGIConversation
 from handlerkit.protocols.fastcgi import Connection
 from tests.gateways.fronted.conftest import echo, hello
@@ -28,6 +28,11 @@ from tests.gateways.fronted.wire import (
 )
 
 FULL = 1 << 18  # bytes of a body that nobody has taken, after which nobody reads
+
+
+def enough(number):
+    """Give so much of a body that its exchange begins before the end of it."""
+    return record(STDIN, number, b"x" * 65535) + record(STDIN, number, b"x")
 
 
 def wait_until_taken(client):
@@ -51,9 +56,9 @@ def test_a_paused_connection_that_is_broken_does_not_end_the_server(serve):
 
     served = serve(application)
     client = served.client()
-    client.send(head(CONTENT_LENGTH=str(2 * FULL), PATH_INFO="/upload"))
+    client.send(head(CONTENT_LENGTH=str(2 * FULL), PATH_INFO="/upload") + enough(1))
     assert begun.wait(PATIENCE)
-    body = b"x" * (FULL - 20)
+    body = b"x" * (FULL - 20 - 65536)
     for at in range(0, len(body), 65535):
         client.send(record(STDIN, 1, body[at : at + 65535]))
     wait_until_taken(client)
@@ -117,7 +122,7 @@ def let_go(monkeypatch):
         def __exit__(self, *_):
             self.release()
 
-    for module in (fastcgi, fastcgi_sending):
+    for module in (fastcgi_bodies, fastcgi_sending):
         monkeypatch.setattr(module, "Lock", TellingLock)
     return calls
 
@@ -131,11 +136,12 @@ def test_a_body_that_comes_at_any_moment_is_not_taken_for_an_empty_one(serve, le
         assert fed.wait(PATIENCE)
 
     def application(environ, start_response):
+        assert len(environ["wsgi.input"].read(65536)) == 65536
         let_go[threading.get_ident()] = [send_it_all]
         return echo(environ, start_response)
 
     clients.append(serve(application).client())
-    clients[0].send(head(CONTENT_LENGTH="4"))
+    clients[0].send(head(CONTENT_LENGTH="65540") + enough(1))
 
     assert clients[0].answer().body == b"body"
 
@@ -265,10 +271,11 @@ def test_who_waits_for_a_body_learns_that_the_connection_is_cut(serve):
         finally:
             learnt.set()
 
-    served = serve(application, threads=3, write_timeout=0.5, read_timeout=999)
+    served = serve(application, threads=4, write_timeout=0.5, read_timeout=999)
     client = served.client()
     client.send(head(1, keep=True, CONTENT_LENGTH="999999", PATH_INFO="/full"))
-    client.send(head(2, keep=True, CONTENT_LENGTH="10"))
+    client.send(head(2, keep=True, CONTENT_LENGTH="99999"))
+    client.send(enough(1) + enough(2))
     for _ in range(2):
         assert begun.acquire(timeout=PATIENCE)
     client.send(request(3, keep=True, PATH_INFO="/big"))

@@ -76,7 +76,7 @@ def test_records_of_a_file_are_not_mixed_with_those_of_other_requests(
         together.wait(PATIENCE)
         return application(environ, start_response)
 
-    client = serve(meeting, threads=3).client()
+    client = serve(meeting, threads=4).client()
     client.send(b"".join(request(n, keep=True) for n in (1, 2, 3)))
 
     answers = client.answers(1, 2, 3)

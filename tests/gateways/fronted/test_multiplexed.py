@@ -45,7 +45,7 @@ class Slow:
 
 def test_who_takes_no_body_lets_others_be_served_while_little_of_it_waits(serve):
     slow = Slow()
-    client = serve(slow).client()
+    client = serve(slow, threads=3).client()
     body = b"x" * (UNREAD - 60_000)
     begin(client, 1, len(body), body)
     assert slow.begun.wait(PATIENCE)
@@ -110,7 +110,7 @@ def test_a_front_that_takes_nothing_is_cut_and_all_its_requests_are_disconnects(
         for _ in range(1000):
             yield b"x" * 100_000
 
-    served = serve(application, write_timeout=0.2)
+    served = serve(application, threads=3, write_timeout=0.2)
     client = served.client()
     client.send(request(1, keep=True) + request(2, keep=True))
     begun.wait(PATIENCE)

@@ -435,41 +435,71 @@ def test_a_close_at_the_limit_lets_the_next_one_in(serve):
     assert second.scgi().body == b"hello"
 
 
-def test_an_early_answer_waits_for_a_slow_upload(serve):
+def upload(protocol):
+    """Give the beginning of a large one, as much as makes its exchange begin."""
+    if protocol == "SCGI":
+        return scgi(CONTENT_LENGTH="1000000") + b"x" * 65536
+    pieces = [record(STDIN, 1, b"x" * 32768)] * 2
+    return head(CONTENT_LENGTH="1000000") + b"".join(pieces)
+
+
+def piece(protocol):
+    return b"x" if protocol == "SCGI" else record(STDIN, 1, b"x")
+
+
+@KINDS
+def test_an_early_answer_waits_for_a_slow_upload(serve, protocol):
     """Which lasts longer than the farewell does, as behind httpd."""
-    client = serve(hello, "SCGI", TCP, farewell_timeout=1.5).client()
-    client.send(scgi(CONTENT_LENGTH="1000"))
+    client = serve(hello, protocol, TCP, farewell_timeout=1.0).client()
+    client.send(upload(protocol))
     for _ in range(25):
-        client.send(b"x")
+        client.send(piece(protocol))
         threading.Event().wait(0.1)
     client.socket.shutdown(socket.SHUT_WR)
 
     data, end = client.rest()
-    assert parse(data).body == b"hello"
+    assert b"\r\n\r\nhello" in data
     assert end == "end"
 
 
-def test_a_slow_upload_keeps_no_connection_for_ever(serve):
-    served = serve(hello, "SCGI", farewell_timeout=0.2, read_timeout=0.5)
+@KINDS
+def test_a_slow_upload_keeps_no_connection_for_ever(serve, protocol):
+    served = serve(hello, protocol, farewell_timeout=0.2, read_timeout=0.5)
     client = served.client()
-    client.send(scgi(CONTENT_LENGTH="1000000"))
+    client.send(upload(protocol))
     end = monotonic() + PATIENCE
 
-    def upload():
+    def go_on():
         while monotonic() < end:
-            client.send(b"x")
+            client.send(piece(protocol))
             threading.Event().wait(0.01)
 
     with pytest.raises(OSError, match=r"pipe|reset"):
-        upload()
+        go_on()
 
 
 @pytest.mark.parametrize(("method", "has_body"), [("GET", True), ("HEAD", False)])
-def test_a_failure_of_the_server_has_no_body_for_head(serve, method, has_body):
-    served = serve(hello, "SCGI")
+@KINDS
+def test_a_failure_of_the_server_has_no_body_for_head(
+    serve, protocol, method, has_body
+):
+    served = serve(hello, protocol)
     served.kit.kind = None  # so that no handler can be made
-    answer = served.client().scgi(REQUEST_METHOD=method)
+    client = served.client()
+    client.send(whole(protocol, REQUEST_METHOD=method))
+    answer = parse(*client.rest()) if protocol == "SCGI" else client.answer()
 
     assert answer.status == "500 Internal Server Error"
     assert int(answer.headers["content-length"]) > 0
+    assert bool(answer.body) is has_body
+
+
+@KINDS
+@pytest.mark.parametrize(("method", "has_body"), [("POST", True), ("HEAD", False)])
+def test_a_refusal_has_no_body_for_head(serve, protocol, method, has_body):
+    client = serve(hello, protocol, max_body=1).client()
+    client.send(whole(protocol, REQUEST_METHOD=method, CONTENT_LENGTH="2"))
+    answer = parse(client.rest()[0]) if protocol == "SCGI" else client.answer()
+
+    assert answer.status == "413 Content Too Large"
     assert bool(answer.body) is has_body
