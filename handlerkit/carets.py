@@ -125,7 +125,8 @@ def drawn(fault: Fault, paint: Paint | None = None) -> str:
         hidden = fault.source.hidden(mark.start for mark in marks)
         lines += _excerpt(fault.source.text, marks, hidden, paint or _plain)
     more = fault.message.partition("\n")[2]
-    return "\n".join([*lines, more] if more else lines)
+    lines += map(printable, more.expandtabs().split("\n") if more else ())
+    return "\n".join(lines)
 
 
 def printable(text: str) -> str:

@@ -193,7 +193,7 @@ def _demand(complaint: _Complaint, resolver: Resolver) -> str:
     if demand:
         if isinstance(complaint.value, str):  # pydantic has items of a SecretStr, too
             demand = re.sub(r"\bitems?$", "characters", demand)
-        return demand
+        return re.sub(r"(at least 1 (character|item))s$", r"\1", demand)
     words = str(complaint.context.get("error") or complaint.message)
     inline = _secrets(complaint.value, complaint.path, resolver)
     if _tells(words, [*resolver.values.values(), *inline]):
@@ -209,8 +209,7 @@ def _known_demand(kind: str, context: Mapping[str, Any]) -> str:
     if kind in ("literal_error", "enum"):
         return "must be " + str(context["expected"]).replace("'", '"')
     limits = {name: _rounded(limit) for name, limit in context.items()}
-    text = _LIMITS.get(kind, "").format_map(limits)
-    return text.replace("at least 1 characters", "at least 1 character")
+    return _LIMITS.get(kind, "").format_map(limits)
 
 
 def _tells(text: str, secrets: Iterable[str]) -> bool:

@@ -67,6 +67,20 @@ def check_object(text: str) -> str:
     return text
 
 
+def check_use(text: str) -> str:
+    """Check what plugin to use: a name, ``module:attribute`` or ``./file.py:Class``."""
+    if not text.isprintable():
+        raise mistake("HK204", "must be printable")
+    file, dot_py, attribute = text.rpartition(".py:")
+    if dot_py and not attribute.isidentifier():
+        raise mistake(
+            "HK204", "must have a name after the colon", f'as "{file}.py:Class"'
+        )
+    if ":" in text and not dot_py and not text.endswith(".py"):
+        _check_reference(text, "a name, module:attribute or ./file.py:Class")
+    return text
+
+
 def _check_reference(text: str, form: str) -> None:
     module, colon, attribute = text.partition(":")
     names = [*module.split("."), *attribute.split(".")]

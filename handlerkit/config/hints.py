@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from handlerkit.config.grammar import closest
@@ -72,9 +73,9 @@ def _number(value: object, *, whole: bool) -> str:
         number = float(str(value))
     except ValueError:
         return ""
-    if whole:
-        return str(int(number)) if number.is_integer() else ""
-    return str(value)
+    if number.is_integer():
+        return str(int(number))
+    return "" if whole or not isfinite(number) else str(number)
 
 
 def of_choice(value: object, choices: Sequence[str]) -> str:

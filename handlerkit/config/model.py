@@ -88,6 +88,7 @@ Variable = Annotated[
         {"type": "string", "pattern": "^[^=]+$", "not": {"pattern": "^HTTP_"}}
     ),
 ]
+Use = Annotated[str, AfterValidator(grammar.check_use)]
 Software = Annotated[str, AfterValidator(grammar.check_software)]
 Trusted = Annotated[str, AfterValidator(grammar.check_trusted)]
 EngineValue = Annotated[Any, BeforeValidator(grammar.check_engine_value)]
@@ -353,7 +354,7 @@ class PluginEntry(Table):
 
     model_config = ConfigDict(extra="allow")
 
-    use: str | None = Field(
+    use: Use | None = Field(
         default=None,
         min_length=1,
         description="A name, module:attribute or ./file.py; else the name of this "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from handlerkit.config.grammar import closest
+from handlerkit.config.writing import dotted, string_text
 from handlerkit.errors import Fault
 from handlerkit.plan import HOOKS
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Plugins that are there without a table of their own.
 UNASKED = ("text-log",)
+_UNFIT = "is no name for a plugin: it must be printable, and not empty"
 
 
 def check_names(raw: Mapping[str, Any]) -> list[Fault]:
@@ -23,10 +25,17 @@ def check_names(raw: Mapping[str, Any]) -> list[Fault]:
     hooks = raw.get("hooks")
     plugins = raw.get("plugins")
     known = {*UNASKED, *(plugins if isinstance(plugins, Mapping) else ())}
-    faults: list[Fault] = []
+    # They are in log lines, and on the command line.
+    faults = [
+        Fault(
+            "HK204", f"{string_text(name)} {_UNFIT}", path=("plugins", name), on="key"
+        )
+        for name in known
+        if not (name and name.isprintable())
+    ]
     for hook, table in hooks.items() if isinstance(hooks, Mapping) else ():
         if hook not in HOOKS and isinstance(table, Mapping):
-            text = f'unknown hook "{hook}"'
+            text = f"unknown hook {string_text(str(hook))}"
             hint = closest(str(hook), HOOKS)
             path = ("hooks", hook)
             faults.append(Fault("HK301", text, path=path, hint=hint, on="key"))
@@ -46,8 +55,11 @@ def _check_plugins(
                 continue
             path: TomlPath = ("hooks", hook, key, index)
             if name not in known:
-                text = f'"{name}" is not a plugin of this configuration'
-                hint = closest(name, known) or f"there is no table [plugins.{name}]"
+                text = f"{string_text(name)} is not a plugin of this configuration"
+                hint = (
+                    closest(name, known)
+                    or f"there is no table [{dotted(('plugins', name))}]"
+                )
                 yield Fault("HK302", text, path=path, hint=hint)
             elif name in seen:
                 before = str(seen[name][2])

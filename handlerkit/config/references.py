@@ -154,8 +154,10 @@ class Resolver:
             return read_value(self.document.base / name), ""
         except OSError as exc:
             return None, f"cannot be read: {exc.strerror or type(exc).__name__}"
-        except ValueError:
+        except UnicodeDecodeError:
             return None, "is not UTF-8"
+        except ValueError:  # a NUL
+            return None, "is no name of a file"
 
     def _malformed(self, value: Mapping[str, Any], path: TomlPath) -> Any:
         known = ("env", "default", "file")

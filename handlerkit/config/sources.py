@@ -6,7 +6,7 @@ The one module of config that reads the process.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -22,6 +22,9 @@ TomlPath = tuple[str | int, ...]
 _EMBEDDED = "pyproject.toml"
 _PREFIX = ("tool", "handlerkit")
 _DEEPEST = 64  # levels of tables and arrays
+_INTEGERS = range(-(1 << 63), 1 << 63)  # what TOML promises to hold
+_TOO_DEEP = f"tables and arrays nest deeper than {_DEEPEST}"
+_TOO_LARGE = "an integer has more than 64 bits"
 
 
 class Document:
@@ -223,17 +226,40 @@ def parse(text: str, file: str = "") -> dict[str, Any]:
     """
     try:
         raw = tomli.loads(text)
-        if not _is_deep(raw):
+        fault = _unfit(raw, text, file)
+        if fault is None:
             return raw
-        fault = Fault("HK104", f"tables and arrays nest deeper than {_DEEPEST}")
-        fault.file = file
     except tomli.TOMLDecodeError as exc:
         from handlerkit.config.syntax import not_toml  # likewise
 
         fault = not_toml(exc, text, file)
-    except (ValueError, RecursionError) as exc:
-        fault = Fault("HK104", f"not TOML: {exc}", file=file)
+    except RecursionError:
+        fault = Fault("HK104", _TOO_DEEP, file=file)
+    except ValueError:  # Python makes no integer of so many digits
+        fault = Fault("HK104", _TOO_LARGE, file=file)
     raise ConfigError([fault])
+
+
+def _unfit(raw: dict[str, Any], text: str, file: str) -> Fault | None:
+    """Make the fault of TOML that is more than anybody writes, or TOML promises."""
+    if _is_deep(raw):
+        return Fault("HK104", _TOO_DEEP, file=file)
+    for path, value in _integers(raw, ()):
+        if value not in _INTEGERS:
+            source = Source(text, set())
+            return Fault("HK104", _TOO_LARGE, file=file, path=path, source=source)
+    return None
+
+
+def _integers(node: object, path: TomlPath) -> Iterator[tuple[TomlPath, int]]:
+    if isinstance(node, int):
+        yield path, node
+    elif isinstance(node, dict):
+        for key, item in node.items():
+            yield from _integers(item, (*path, key))
+    elif isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _integers(item, (*path, index))
 
 
 def _is_deep(node: object) -> bool:

@@ -19,20 +19,30 @@ _TWICE = (
     *("Cannot declare", "Cannot overwrite", "Cannot redefine", "Cannot mutate"),
     "Duplicate inline table key",
 )
-_BROKEN_STRING = ("Illegal character '\\n'", "Found invalid character", 'Expected "\'"')
+_BROKEN_STRING = (
+    "Illegal character '\\n'",
+    "Found invalid character '\\n'",
+    'Expected "\'"',
+)
 _KINDS = {"[": "the array", "{": "the table", '"': "the string", "'": "the string"}
 # A header, or a key, that an array is not closed before.
 _NEXT = re.compile(r"""\s*(?:\[+[\w.\-"' ]+\]+\s*(?:#.*)?$|[\w.\-"']+\s*=)""")
-_UNENDED = ("Unclosed array", "Unclosed inline table", "Unterminated string")
+_UNENDED = (
+    *("Unclosed array", "Unclosed inline table", "Unterminated string"),
+    "Expected \"'''\"",
+)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _WORD = re.compile(r"[^\s,\]}#=]+")
 _BOOLEANS = {"true": "true", "yes": "true", "on": "true"} | dict.fromkeys(
     ("false", "no", "off"), "false"
 )
 _LINE = 'a line is key = "value" or [table]'
+_CONTROL = 'a control character is written as in "\\u0000"'
 _HINTS = {
     "Unescaped": "in '…' a backslash is a backslash",
     "Invalid statement": _LINE,
+    "Illegal character": _CONTROL,
+    "Found invalid character": _CONTROL,
 }
 # Of word processors, and of Markdown.
 _QUOTES = ("\u201c", "\u201d", "\u201e", "\xab", "\xbb", "\u2018", "\u2019", "`")
@@ -107,6 +117,7 @@ def _place_of_unended(text: str, at: int, said: str) -> tuple[int, str]:
 
 
 def _said(message: str) -> str:
+    message = message.replace("Found invalid", "Illegal")
     if message.startswith("Expected newline"):
         return "the line should end here"
     if message == "Invalid statement":

@@ -25,6 +25,7 @@ from pydantic import (
 
 from handlerkit import config
 from handlerkit.builtin import settings as builtin
+from handlerkit.config.hiding import is_secret
 from handlerkit.config.showing import effective, rows
 
 TEXT = """\
@@ -353,7 +354,7 @@ VALUES = {
         "threads": st.sampled_from([3, {"env": "NUMBER"}, {"env": "NO", "default": 4}]),
         "header_timeout": st.floats(0, 1e300, exclude_min=True),
         "granian": st.dictionaries(
-            st.text(),
+            st.text().filter(lambda name: not is_secret(("server", "granian", name))),
             st.sampled_from([1, 0.5, True, "a", ["b"], {"c": "d"}]),
             max_size=2,
         ),

@@ -44,14 +44,14 @@ def test_a_number_that_python_refuses_is_no_traceback(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text(f"a = {'9' * 5000}")
 
-    assert failure(path).startswith(f"{path}: HK104 not TOML: ")
+    assert failure(path) == f"{path}: HK104 an integer has more than 64 bits"
 
 
 def test_nesting_without_end_is_no_traceback(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text("a = " + "[" * 100_000)
 
-    assert failure(path).startswith(f"{path}: HK104 not TOML: ")
+    assert failure(path).endswith("HK104 tables and arrays nest deeper than 64")
 
 
 def test_a_file_of_windows_is_read(tmp_path):
