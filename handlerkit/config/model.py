@@ -6,94 +6,38 @@ from the descriptions here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    WrapSerializer,
-)
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from handlerkit.config import grammar
 from handlerkit.config.objects import load_objects
 from handlerkit.config.redact import RedactSettings
 from handlerkit.config.table import Array, Table
+from handlerkit.config.values import (
+    Bind,
+    ByName,
+    Class,
+    Directory,
+    EngineTable,
+    Header,
+    Mode,
+    Object,
+    Owner,
+    Seconds,
+    Software,
+    Target,
+    Trusted,
+    Use,
+    Variable,
+    empty,
+    freeze,
+)
 from handlerkit.handlers.environ import process_environ
 
-_T = TypeVar("_T")
-
-
-def _freeze(table: Mapping[str, _T]) -> Mapping[str, _T]:
-    return MappingProxyType(dict(table))
-
-
-def _empty() -> Mapping[str, Any]:
-    return MappingProxyType({})
-
-
-def _thaw(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _thaw(item) for key, item in value.items()}
-    return value
-
-
-# pydantic knows how to dump a dict, but no other Mapping.
-_AS_DICT = WrapSerializer(lambda table, dump: dump(_thaw(table)))
-
-
-def _text(pattern: str) -> WithJsonSchema:
-    """Give an editor the coarse form of a text; a check of `grammar` is exact.
-
-    Editors have regular expressions of many makes: no lookaround, no odd escapes.
-    """
-    return WithJsonSchema({"type": "string", "pattern": pattern})
-
-
-_OBJECT = r"^[^:\s]+:[^:\s]+$"
-_CLASS = {
-    "anyOf": [
-        {"type": "string", "enum": ["auto", *grammar.CLASSES]},
-        {"type": "string", "pattern": _OBJECT},
-    ]
-}
-
-Directory = Annotated[str, AfterValidator(grammar.check_directory)]
-Target = Annotated[str, AfterValidator(grammar.check_target), _text(_OBJECT)]
-Object = Annotated[str, AfterValidator(grammar.check_object), _text(_OBJECT)]
-Class = Annotated[str, AfterValidator(grammar.check_class), WithJsonSchema(_CLASS)]
-Bind = Annotated[
-    str,
-    AfterValidator(grammar.check_bind),
-    _text(r"^(systemd|unix:[\s\S]+|fd:[0-9]+|([^\s:/]+:|\[[^\s\]]+\]:)?[0-9]+)$"),
-]
-Owner = Annotated[
-    str, AfterValidator(grammar.check_owner), _text(r"^([^:]+(:[^:]+)?|:[^:]+)$")
-]
-Mode = Annotated[str, AfterValidator(grammar.check_mode), _text("^[0-7]{3,4}$")]
-Header = Annotated[
-    tuple[str, str],
-    Field(strict=False),
-    BeforeValidator(grammar.check_pair),
-    AfterValidator(grammar.check_header),
-]
-Variable = Annotated[
-    str,
-    AfterValidator(grammar.check_variable),
-    WithJsonSchema(
-        {"type": "string", "pattern": "^[^=]+$", "not": {"pattern": "^HTTP_"}}
-    ),
-]
-Use = Annotated[str, AfterValidator(grammar.check_use)]
-Software = Annotated[str, AfterValidator(grammar.check_software)]
-Trusted = Annotated[str, AfterValidator(grammar.check_trusted)]
-EngineValue = Annotated[Any, BeforeValidator(grammar.check_engine_value)]
-EngineTable = Annotated[Mapping[str, EngineValue], AfterValidator(_freeze), _AS_DICT]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class AppSettings(Table):
@@ -306,11 +250,11 @@ class ServerSettings(Table):
         default=30.0, description="Seconds that running exchanges get at a stop."
     )
     granian: EngineTable = Field(
-        default_factory=_empty,
+        default_factory=empty,
         description="Passed on to granian, under its own names.",
     )
     gunicorn: EngineTable = Field(
-        default_factory=_empty,
+        default_factory=empty,
         description="Passed on to gunicorn, under its own names.",
     )
 
@@ -383,7 +327,7 @@ def _name_plugins(entries: Mapping[str, PluginEntry]) -> Mapping[str, PluginEntr
         name: entry if entry.use else entry.model_copy(update={"use": name})
         for name, entry in entries.items()
     }
-    return _freeze(named)
+    return freeze(named)
 
 
 class Config(Table):
@@ -395,9 +339,9 @@ class Config(Table):
     proxies: ProxySettings = Field(default_factory=ProxySettings)
     redact: RedactSettings = Field(default_factory=RedactSettings)
     freeze: FreezeSettings = Field(default_factory=FreezeSettings)
-    hooks: Annotated[Mapping[str, HookSettings], AfterValidator(_freeze), _AS_DICT] = (
-        Field(default_factory=_empty, description="Per hook, who is called.")
+    hooks: ByName[HookSettings] = Field(
+        default_factory=empty, description="Per hook, who is called."
     )
-    plugins: Annotated[
-        Mapping[str, PluginEntry], AfterValidator(_name_plugins), _AS_DICT
-    ] = Field(default_factory=_empty, description="The plugins, in order.")
+    plugins: Annotated[ByName[PluginEntry], AfterValidator(_name_plugins)] = Field(
+        default_factory=empty, description="The plugins, in order."
+    )
