@@ -164,10 +164,12 @@ def _check_name(name: str, value: object) -> tuple[str, int, str | None]:
     """Refuse a bad header name; give it, the mark that it leaves, and its value."""
     _checked(name)
     if not name or not _TOKEN.issuperset(name):
-        raise ApplicationError(f"a header name must be a token (RFC 9110): {name!r}")
+        said = f"a header name must be a token (RFC 9110): {name!r}"
+        raise ApplicationError(said) from None
     lower = name.lower()
     if lower in _HOP_BY_HOP:
-        raise AssertionError(f"Hop-by-hop header, '{name}: {value}', not allowed")
+        said = f"Hop-by-hop header, '{name}: {value}', not allowed"
+        raise AssertionError(said) from None
     mark = _MARKS.get(lower, 0)
     known = name, mark, "" if mark else None
     if len(_known_names) < _REMEMBERED:
@@ -298,7 +300,8 @@ class Headers(list):  # type: ignore[type-arg]  # of pairs, but asked by name
 def _checked(text: str) -> str:
     if type(text) is str:
         return text
-    raise AssertionError(f"Header names/values must be of type str (got {text!r})")
+    said = f"Header names/values must be of type str (got {text!r})"
+    raise AssertionError(said) from None
 
 
 def _escaped(value: str) -> str:

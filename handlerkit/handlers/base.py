@@ -261,7 +261,7 @@ class BaseHandler(Response):
 
     def _sent_as_file(self) -> bool:
         """Offer a file to `sendfile`, where there is a body to send."""
-        if self._bodiless:
+        if self._bodiless or self.headers is None:  # to write it says what is wrong
             return False
         self._sending_file = True
         try:

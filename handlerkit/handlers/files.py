@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from stat import S_ISREG
+from wsgiref.util import FileWrapper
 
 from handlerkit.pep3333 import HAS_LENGTH
 
@@ -30,7 +31,7 @@ def send_file(handler: Any, send: SendFile) -> bool:
         send: is given the descriptor, where to start, and how much to send; gives how
             much it sent, 0 at the file's end, None where it cannot send that.
     """
-    file: Any = getattr(handler.result, "filelike", None)
+    file: Any = _file(handler.result)
     place = _place(file)
     if place is None:
         return False
@@ -55,6 +56,15 @@ def send_file(handler: Any, send: SendFile) -> bool:
         return False
     handler.finish_content()
     return True
+
+
+def _file(wrapper: Any) -> Any:
+    """Give the file of a wrapper; None if it may give other bytes than the file has."""
+    kind = type(wrapper)
+    for step in ("__iter__", "__next__"):
+        if getattr(kind, step, None) is not getattr(FileWrapper, step):
+            return None
+    return wrapper.filelike
 
 
 def _place(file: Any) -> tuple[int, int, int] | None:

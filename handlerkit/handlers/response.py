@@ -253,7 +253,7 @@ class Response(Recovery):
         if blocks == 1:
             if not self._bodiless:
                 self._length = self.bytes_sent
-            elif not self._head_only or not self.bytes_sent:
+            elif not self.bytes_sent or pep3333.is_bodiless(str(self.status)):
                 return
             self.headers["Content-Length"] = str(self.bytes_sent)
             self._marks |= HAS_LENGTH

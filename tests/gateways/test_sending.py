@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import threading
+from wsgiref.util import FileWrapper
 
 import pytest
 
@@ -57,7 +58,7 @@ def calls(monkeypatch):
     return seen
 
 
-def send(open_file, length=None, kind=SimpleHandler, patience=20.0):
+def send(open_file, length=None, kind=SimpleHandler, patience=20.0, wrap=None):
     """Serve one file over a pair of sockets; give head, body and handler."""
     here, there = socket.socketpair()
     received = []
@@ -69,7 +70,7 @@ def send(open_file, length=None, kind=SimpleHandler, patience=20.0):
     def app(environ, start_response):
         headers = [] if length is None else [("Content-Length", str(length))]
         start_response("200 OK", [("Content-Type", "text/plain"), *headers])
-        return environ["wsgi.file_wrapper"](open_file())
+        return (wrap or environ["wsgi.file_wrapper"])(open_file())
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -142,6 +143,37 @@ def test_a_file_that_is_more_than_its_descriptor_is_read(tmp_path, calls):
 
     assert (body, ended) == (b"plain", "ok")
     assert calls == []
+
+
+def test_what_a_wrapper_makes_of_a_file_is_sent(path, calls):
+    """Its own iteration is not passed over for the descriptor's bytes."""
+
+    class Next(FileWrapper):
+        def __next__(self):
+            return super().__next__()[:7]
+
+    class Iter(FileWrapper):
+        def __iter__(self):
+            yield b"own bytes"
+
+    class Handler(SimpleHandler):
+        wsgi_file_wrapper = Next
+
+    start = path.read_bytes()[:7]
+    assert send(opened(path), 7, kind=Handler)[1] == start
+    assert send(opened(path), 14, wrap=Next)[1][:7] == start
+    assert send(opened(path), 9, wrap=Iter)[1] == b"own bytes"
+    assert calls == []
+
+
+def test_a_file_before_start_response_is_named_for_what_it_is(path):
+    stdout, errors = io.BytesIO(), io.StringIO()
+    stdout.sendfile = lambda *_: None
+    handler = SimpleHandler(None, stdout, errors, ENVIRON)
+    handler.run(lambda environ, _: environ["wsgi.file_wrapper"](path.open("rb")))
+
+    assert handler.ended == "error"
+    assert "start_response" in errors.getvalue().splitlines()[-1]
 
 
 def test_an_override_sees_every_byte(path, calls):

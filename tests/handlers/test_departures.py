@@ -262,9 +262,11 @@ class TestD6:
         ("method", "status"),
         [
             ("HEAD", "200 OK"),
-            ("GET", "100 Continue"),
-            ("GET", "204 No Content"),
-            ("GET", "304 Not Modified"),
+            *(
+                (method, status)
+                for method in ("GET", "HEAD")
+                for status in ("100 Continue", "204 No Content", "304 Not Modified")
+            ),
         ],
     )
     @pytest.mark.parametrize("result", [(b"body",), (b"bo", b"dy"), ()])
@@ -276,7 +278,7 @@ class TestD6:
         )
 
         assert answer.body == b""
-        if method == "GET":
+        if status != "200 OK":
             assert "content-length" not in answer.headers
         else:  # of one block, the length is known
             assert answer.headers.get("content-length") in (None, "4")
@@ -291,12 +293,13 @@ class TestD6:
             ("HEAD", "204 No Content", None),
         ],
     )
+    @pytest.mark.parametrize("result", [(), (b"7 bytes",)])
     def test_own_length_stays_where_it_may(
-        self, exchange, request_environ, method, status, kept
+        self, exchange, request_environ, method, status, kept, result
     ):
         answer = exchange(
             SimpleHandler,
-            self.app(status, ("Content-Length", "7"), result=()),
+            self.app(status, ("Content-Length", "7"), result=result),
             environ=request_environ(REQUEST_METHOD=method),
         )
 
@@ -492,6 +495,13 @@ class TestD8:
 
         assert last[1].startswith("AssertionError: ")
         assert last[0] == last[1]
+
+    @pytest.mark.parametrize("name", [b"X", [], "X: 1", "Connection"])
+    def test_it_is_told_without_how_it_was_found(self, exchange, name):
+        answer = exchange(SimpleHandler, self.app(("200 OK", [(name, "b")])))
+
+        assert answer.body == PAGE
+        assert answer.errors.count("Error: ") == 1
 
     def test_optimized_text_for_bytes(self):
         head = ("200 OK", [])
