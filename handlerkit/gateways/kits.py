@@ -18,16 +18,18 @@ replaced.
 
 from __future__ import annotations
 
+import sys
 import threading
+from contextlib import contextmanager
 from queue import SimpleQueue
-from traceback import format_exc
+from traceback import format_exc, format_stack
 from typing import TYPE_CHECKING, Protocol
 
 from handlerkit.errors import HandlerkitError
 from handlerkit.gateways.notify import READY, STOPPING, notify, reloading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _RELOAD, _LEFT, _END = "reload", "left", "end"
@@ -87,7 +89,12 @@ class Kits:
         load: is given the current kit, and gives the next one, not started; None
             where there is nothing to reload from.
         log: is given what became of each reload.
+
+    ``patience`` is how long, in seconds, plugins may take before it is told where they
+    are: until they come back, there is no other reload.
     """
+
+    patience = 10.0
 
     def __init__(
         self,
@@ -168,10 +175,11 @@ class Kits:
         notify(reloading())
         kit: Kit | None = None
         try:
-            kit = load(self.current)
-            if self._ended:
-                return
-            kit.start()
+            with self._told_if_long("a reload"):
+                kit = load(self.current)
+                if self._ended:
+                    return
+                kit.start()
         except BaseException as exc:  # noqa: BLE001 - whatever comes of foreign code, we serve on
             said = exc if isinstance(exc, HandlerkitError) else format_exc().rstrip()
             self._log(f"not reloaded:\n{said}")
@@ -192,6 +200,30 @@ class Kits:
 
     def _close(self, kit: Kit) -> None:
         try:
-            kit.close()
+            with self._told_if_long("the close of a replaced configuration"):
+                kit.close()
         except BaseException:  # noqa: BLE001 - likewise
             self._log(f"not closed:\n{format_exc().rstrip()}")
+
+    @contextmanager
+    def _told_if_long(self, what: str) -> Iterator[None]:
+        """Say where this thread is, should it not come back; less and less often."""
+        me = threading.get_ident()
+        is_back = threading.Event()
+
+        def tell() -> None:
+            wait, waited = self.patience, 0.0
+            while not is_back.wait(wait):
+                waited += wait
+                wait = waited
+                stack = format_stack(sys._current_frames()[me])  # noqa: SLF001 - documented
+                place = "".join(stack).rstrip()
+                self._log(f"{what} has not come back in {waited:g} s:\n{place}")
+
+        watching = threading.Thread(target=tell, name="reload-watch", daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            is_back.set()
+            watching.join()

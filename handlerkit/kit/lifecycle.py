@@ -69,6 +69,9 @@ class LifeCycle:
                     raise PluginError(said) from exc
                 self._take_out(loaded, said)
                 failed.add(loaded.name)
+            except BaseException:
+                self.close()
+                raise
         return failed
 
     def _take_out(self, loaded: Living, said: str) -> None:
@@ -80,8 +83,11 @@ class LifeCycle:
 
     def close(self) -> None:
         """Call each started plugin's ``close``, the last started first."""
-        while self._started:
-            self._close(self._started.pop())
+        if self._started:
+            try:
+                self._close(self._started.pop())
+            finally:  # an interrupt keeps none from closing
+                self.close()
 
     def _close(self, loaded: Living) -> None:
         holders = self.holders.pop(id(loaded.plugin)) - 1

@@ -219,6 +219,51 @@ def test_a_reload_asked_for_before_the_start_happens_after_it(loading):
     kits.close()
 
 
+class Hanging(Kit):
+    """A kit whose start or close does not come back, until it is let."""
+
+    def __init__(self, number, where, let):
+        super().__init__(number)
+        self.where = where
+        self.let = let
+
+    def start(self):
+        self.hang("start")
+        super().start()
+
+    def close(self):
+        self.hang("close")
+        super().close()
+
+    def hang(self, here):
+        if self.where == here:
+            assert self.let.wait(PATIENCE)
+
+
+class Impatient(Kits):
+    patience = 0.001
+
+
+@pytest.mark.parametrize("where", ["start", "close"])
+def test_what_does_not_come_back_is_told_with_its_place(log, where):
+    let = threading.Event()
+    number = 2 if where == "start" else 1
+    made = {n: Hanging(n, where if n == number else "", let) for n in (1, 2)}
+    kits = Impatient(made[1], lambda _: made[2], log=log.put)
+    kits.heed()
+    kits.reload()
+
+    said = log.get(timeout=PATIENCE)
+    while "in hang\n" not in said:  # told once more, after twice the time
+        said = log.get(timeout=PATIENCE)
+    let.set()
+    kits.close()
+
+    assert "has not come back in " in said
+    assert f"in {where}\n" in said
+    assert kits.current is made[2]
+
+
 def test_the_end_closes_all_kits_once_and_starts_none(kits, loading):
     seat = kits.seat()
     old = seat.take()

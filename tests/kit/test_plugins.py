@@ -59,6 +59,16 @@ class CloseExits(Living):
         raise SystemExit(3)
 
 
+class CloseInterrupts(Living):
+    def close(self):
+        raise KeyboardInterrupt
+
+
+class StartInterrupts(Living):
+    def start(self):
+        raise KeyboardInterrupt
+
+
 class Marking(StartFails):
     @handlerkit.hookimpl
     def setup_environ(self, environ):
@@ -463,3 +473,21 @@ def test_a_probe_tells_what_is_wrong_with_a_plugins_means(site):
         ("Refused", "OSError: refused"),
         ("Unsure", "no such address"),
     ]
+
+
+def test_an_interrupt_of_the_close_passes_once_all_are_closed(site):
+    kit = living(site, "One", "CloseInterrupts", "Two")
+    kit.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        kit.close()
+    assert life(site)[-2:] == ["Two closes", "One closes"]
+
+
+def test_an_interrupt_of_the_start_passes_once_those_before_are_closed(site):
+    """As of whoever waits for a plugin that does not come back."""
+    kit = living(site, "One", "StartInterrupts", "Two")
+
+    with pytest.raises(KeyboardInterrupt):
+        kit.start()
+    assert life(site) == ["One starts", "StartInterrupts closes", "One closes"]
