@@ -89,14 +89,36 @@ class RecordSender(Conversation):
         with self._sending:
             if self._answers:
                 self._send_whole(b"")
+            if self.socket.gettimeout() != 0:
+                self.socket.settimeout(0)  # sendfile has no flag for one call
             try:
                 for header, length in spans(STDOUT, number, size, WHOLE_PAGES):
-                    self.send(header, patience, _MORE)
-                    self._send_content(descriptor, start, length, patience)
+                    sent = self._send_span(header, descriptor, start, length)
+                    if sent < 0:
+                        self.send(header[sent:], patience, _MORE)
+                        sent = 0
+                    if sent < length:
+                        rest = start + sent, length - sent
+                        self._send_content(descriptor, *rest, patience)
                     start += length
             except OSError:
                 self._give_up()
                 raise
+
+    def _send_span(self, header: bytes, descriptor: int, start: int, size: int) -> int:
+        """Send a record, as far as goes at once; give how much of its content went.
+
+        What of the header did not go is counted below 0. What is wrong is met again by
+        who sends the rest.
+        """
+        sent = -len(header)
+        try:
+            sent += self.socket.send(header, _MORE)
+            if not sent:
+                sent = os.sendfile(self.socket.fileno(), descriptor, start, size)
+        except OSError:
+            return sent
+        return sent
 
     def _send_content(
         self, descriptor: int, start: int, size: int, patience: float
