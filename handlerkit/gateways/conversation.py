@@ -47,6 +47,9 @@ class Conversation(Channel):
         """Whether a stop leaves its peer a moment to speak: it has not done so yet."""
         return False
 
+    def last(self) -> None:
+        """Let what runs at a stop be the last; from any thread."""
+
     def late(self) -> None:
         """Go on after the deadline has passed."""
         self.server.close(self)

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected
-from handlerkit.gateways.connections import plain_address
+from handlerkit.gateways.addresses import plain_address
 from handlerkit.gateways.fastcgi_bodies import BodyReader
 from handlerkit.gateways.fastcgi_exchange import FastCGIExchange
 from handlerkit.gateways.fastcgi_gathering import Gathering

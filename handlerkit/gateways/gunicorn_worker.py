@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from gunicorn.workers.base import Worker
 
-from handlerkit.gateways.fronted import make_server
 from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import Listener
+from handlerkit.gateways.serving import make_server
 
 if TYPE_CHECKING:
     from typing import Any

@@ -1,43 +1,160 @@
-"""The built-in HTTP/1.1 server, on the standard library: for development and tests."""
+"""HTTP/1.1 connections: requests, one after the other, and the end."""
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from handlerkit.gateways.http_server import HTTPServer, Settings
-from handlerkit.gateways.log import log_to_stderr
-from handlerkit.gateways.signals import stopping_on_signals
+from handlerkit.errors import ClientDisconnected, RequestError
+from handlerkit.gateways.addresses import address_variables
+from handlerkit.gateways.conversation import Conversation
+from handlerkit.gateways.http_exchange import CLOSE, KEEP, Exchange, refusal
+from handlerkit.protocols.http1 import RequestParser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import socket
+    from collections.abc import Callable
     from typing import Any
 
-    from handlerkit.gateways.kits import Kits
-    from handlerkit.gateways.listening import Listener
-    from handlerkit.gateways.log import Log
-
-__all__ = ["HTTPServer", "Settings", "serve"]
+    from handlerkit.gateways.server import Server
+    from handlerkit.protocols.http1_request import Limits
 
 
-def serve(
-    kits: Kits,
-    listeners: Sequence[Listener],
-    *,
-    ready: Callable[[], object] | None = None,
-    log: Log = log_to_stderr,
-    **settings: Any,
-) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what runs; a second one cuts it off.
+def conversing(
+    limits: Limits,
+) -> Callable[[Server, socket.socket, Any], Conversation | None]:
+    """Give what makes the conversations of a `Server` that speaks HTTP."""
 
-    Signals are taken where Python lets us: in the main thread.
+    def converse(server: Server, sock: socket.socket, peer: Any) -> Conversation | None:
+        try:
+            return HTTPConversation(sock, peer, server, limits)
+        except OSError:  # the client has gone again
+            return None
 
-    Args:
-        kits: what to run; started before ``ready`` and closed at the end.
-        listeners: where; they are closed in the end.
-        ready: is called once requests are answered.
-        log: is given what no exchange can report.
-        settings: see `Settings` and `Limits`.
+    return converse
+
+
+class HTTPConversation(Conversation):
+    """One client's connection, between and during its exchanges.
+
+    ``address`` holds the CGI variables that say who talks to whom; ``unread`` are
+    bytes that came after the last request.
     """
-    server = HTTPServer(kits, listeners, Settings(**settings), log=log)
-    with stopping_on_signals(server):
-        server.serve(ready)
+
+    __slots__ = (
+        "_exchange",
+        "_is_kept",
+        "_is_parting",
+        "_parser",
+        "address",
+        "limits",
+        "unread",
+    )
+
+    def __init__(
+        self, sock: socket.socket, peer: Any, server: Server, limits: Limits
+    ) -> None:
+        super().__init__(sock, peer, server)
+        self.deadline = monotonic() + server.settings.header_timeout
+        self.address = address_variables(sock, peer)
+        self.limits = limits
+        self.unread = b""
+        self._parser = RequestParser(limits)
+        self._exchange: Exchange | None = None
+        self._is_kept = False  # for another request, of which nothing has come
+        self._is_parting = False
+
+    def read(self) -> Exchange | None:
+        """Read on at a head; give the exchange once it is whole."""
+        data: bytes | None = self.unread
+        if data:
+            return self._advance(data)
+        try:
+            data = self.receive_now()
+        except ClientDisconnected:
+            data = b""
+        if data == b"":
+            self.server.close(self)
+        elif data is None or self._is_parting:
+            self._rest()
+        else:
+            return self._advance(data)
+        return None
+
+    def _advance(self, data: bytes) -> Exchange | None:
+        parser = self._parser
+        try:
+            request = parser.feed(data)
+        except RequestError as error:
+            self._refuse(error)
+            return None
+        self.unread = parser.rest
+        if request is not None:
+            self._exchange = Exchange(self, request)
+            return self._exchange
+        if self._is_kept and parser.begun:
+            self._is_kept = False
+            self.deadline = monotonic() + self.server.settings.header_timeout
+        self._rest()
+        return None
+
+    def _rest(self) -> None:
+        self.server.rest(self, begun=self._is_parting or self._parser.begun)
+
+    @property
+    def has_a_moment(self) -> bool:
+        """Whether the client has said nothing, or has had its last answer."""
+        return self._is_parting or not (self._is_kept or self._parser.begun)
+
+    def late(self) -> None:
+        """Refuse a request whose head did not come in time."""
+        silent = self.server.stopping and not self._parser.begun
+        if self._is_kept or self._is_parting or silent:
+            self.server.close(self)
+        else:
+            text = "the request did not come in time"
+            self._refuse(RequestError(text, "408 Request Timeout"))
+
+    def last(self) -> None:
+        """Let the exchange that runs, if one does, announce the end."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.settle()
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer what is not worth a handler, as far as it can be sent at once."""
+        try:
+            self.send(refusal(error, self._parser.method), 0)
+        except ClientDisconnected:
+            self.server.close(self)
+        else:
+            self._say_farewell()
+
+    def _say_farewell(self) -> None:
+        """Close after the client has.
+
+        It may still send, and answering that with a reset would take from it what
+        it has not read of our answer.
+        """
+        self._is_parting = True
+        self.unread = b""
+        self.end()
+        self.deadline = monotonic() + self.server.settings.farewell_timeout
+        self._rest()
+
+    def finish(self, verdict: str) -> None:
+        """Go on after an exchange, in its thread."""
+        self._exchange = None
+        if verdict == CLOSE:
+            self.server.close(self)
+        elif verdict == KEEP and not self.server.stopping:
+            self._parser = RequestParser(self.limits)
+            self._is_kept = True
+            self.deadline = monotonic() + self.server.settings.keep_alive_timeout
+            if self.unread:
+                self.server.read_later(self)
+            else:
+                self.server.rest(self, begun=True)
+                self.server.look_again(self)
+        else:
+            self._say_farewell()

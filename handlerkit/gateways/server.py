@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections import deque
 from functools import partial
 from math import inf
 from threading import Lock
@@ -22,8 +23,8 @@ from handlerkit.gateways.conversation import (
     Conversation,
 )
 from handlerkit.gateways.crew import Crew
+from handlerkit.gateways.entrance import Entrance
 from handlerkit.gateways.failures import log_failure, log_no_path
-from handlerkit.gateways.listening import close_all
 from handlerkit.gateways.log import sparing
 from handlerkit.gateways.poller import make_poller
 from handlerkit.gateways.uploads import Uploads
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
     from handlerkit.gateways.log import Log
     from handlerkit.gateways.settings import Settings
 
-_RESPITE = 1.0  # seconds without accepting, after accepting failed
 _LAST_WORD = 1.0  # seconds for exchanges to notice that their connections were cut
-_AT_ONCE = 4  # connections accepted before one of them is served
 
 
 class Server:
@@ -73,15 +72,21 @@ class Server:
         self.stopping = False
         self.uploads = Uploads(settings.threads)
         self._has_doubts = False
-        self._listeners = tuple(listeners)
-        self._converse = converse
         self._poller = make_poller()
         self._lock = Lock()  # of where connections stand, and whether they are polled
         self._crew = Crew(self, settings.threads)
+        self._later: deque[Conversation] = deque()
         self._open: set[Conversation] = set()
+        self._entrance = Entrance(
+            listeners,
+            self._poller,
+            partial(converse, self),
+            room=self._open,
+            size=settings.max_connections,
+            ready=self._crew.ready,
+            log=log,
+        )
         self._multithread = settings.threads > 1
-        self._accepting = False
-        self._respite = 0.0
         self._due = 0.0
         self._deadline = inf
         self._at_once = False
@@ -95,9 +100,6 @@ class Server:
         try:
             self.kits.start()
             self._poller.add(self._wake_end.fileno(), self._hear)
-            for listener in self._listeners:
-                listener.socket.settimeout(0)
-                _let_small_pieces_go(listener.socket)
             if ready is not None:
                 ready()
             self._crew.run()
@@ -121,9 +123,17 @@ class Server:
     # What conversations call.
 
     def run_handler(
-        self, seat: Seat, stdin: Any, stdout: Any, environ: dict[str, Any]
+        self,
+        seat: Seat,
+        stdin: Any,
+        stdout: Any,
+        environ: dict[str, Any],
+        prepare: Callable[[Any], None] | None = None,
     ) -> Any:
-        """Run the handler of one exchange; give it, or None where there was none."""
+        """Run the handler of one exchange, once it is prepared.
+
+        Give it, or None where there was none.
+        """
         if "PATH_INFO" not in environ and not self._has_doubts:
             self._has_doubts = log_no_path(self.log, environ)
         handler = None
@@ -137,6 +147,8 @@ class Server:
                 self._multithread,
                 self.settings.multiprocess,
             )
+            if prepare is not None:
+                prepare(handler)
             handler.run(kit.application)
         except BaseException as exc:  # noqa: BLE001 - an exchange never ends the server
             log_failure(self.log, exc, getattr(handler, "make_report", None))
@@ -154,9 +166,11 @@ class Server:
         At a stop, one that nothing has ``begun`` on is closed, but a new one, whose
         first bytes may be under way: see `_sweep`.
         """
-        if self.stopping and not begun and not conversation.has_a_moment:
-            self.close(conversation)
-            return
+        if self.stopping:
+            if not begun and not conversation.has_a_moment:
+                self.close(conversation)
+                return
+            self._due = 0.0
         with self._lock:
             if conversation.stands == CLOSED:  # by another thread
                 return
@@ -164,6 +178,19 @@ class Server:
             if not conversation.is_polled:
                 self._poller.add(conversation.socket.fileno(), conversation)
                 conversation.is_polled = True
+
+    def look_again(self, conversation: Conversation) -> None:
+        """At a stop, have a connection that rests read once more, and closed then.
+
+        From any thread; for one that has come to rest when nobody had looked at it.
+        """
+        if self.stopping and self.claim(conversation):
+            self.read_later(conversation)
+
+    def read_later(self, conversation: Conversation) -> None:
+        """Have a connection in hand read, once others have had their turn."""
+        self._later.append(conversation)
+        self.wake()
 
     def claim(self, conversation: Conversation) -> bool:
         """Take a connection in hand, if nobody has it."""
@@ -184,7 +211,7 @@ class Server:
                 conversation.is_polled = False
         self._open.discard(conversation)
         conversation.socket.close()
-        if not self._accepting:  # there may be room, or nothing left to wait for
+        if not self._entrance.is_open:  # there may be room, or nothing left to wait for
             self.wake()
 
     # The duties of the crew.
@@ -207,6 +234,9 @@ class Server:
 
     def run(self, job: Any, seat: Seat, /) -> None:
         """Run an exchange."""
+        if self._was_cut:  # nobody is there to be answered
+            self.close(getattr(job, "conversation", job))
+            return
         try:
             job.run(seat)
         except Exception as exc:  # noqa: BLE001 - see _fail
@@ -228,7 +258,8 @@ class Server:
         """Wait for what is to be done, and see to connections that are late."""
         if self.stopping and self._goes_on_at_once():
             return
-        self._accept_or_not()
+        if self._entrance.open_or_shut(stopping=self.stopping):
+            self.wake()
         things = self._poller.wait(self._patience())
         ready = self._crew.ready
         for thing in things:
@@ -248,12 +279,14 @@ class Server:
 
     def _hear(self) -> None:
         self._wake_end.recv(4096)
+        while self._later:
+            self._crew.ready.append(self._later.popleft())
 
     def _patience(self) -> float | None:
         """Give the seconds until something is due, None if nothing is."""
-        due = min(self._deadline, self._due if self._open else inf)
-        if self._respite and not self.stopping:
-            due = min(due, self._respite)
+        due = min(self._deadline, self._entrance.respite)
+        if self._open:
+            due = min(due, self._due)
         return max(0.0, due - monotonic()) if due < inf else None
 
     def _sweep(self, now: float) -> None:
@@ -280,49 +313,6 @@ class Server:
             conversation.deadline = deadline
             self.rest(conversation, begun=True)
 
-    def _accept_or_not(self) -> None:
-        """Listen while there is room: who finds none waits in the backlog."""
-        accept = not self.stopping and not self._is_full()
-        if self._respite:
-            accept = accept and monotonic() >= self._respite
-            self._respite = 0.0 if accept else self._respite
-        if accept == self._accepting:
-            return
-        self._accepting = accept
-        if not accept and not self._is_full():  # by a close that has seen it as it was
-            self.wake()
-        for listener in self._listeners:
-            number = listener.socket.fileno()
-            if accept:
-                accepting = partial(self._accept, listener)
-                self._poller.add(number, accepting, shared=not listener.own)
-            else:
-                self._poller.remove(number)
-
-    def _is_full(self) -> bool:
-        return len(self._open) >= self.settings.max_connections
-
-    def _accept(self, listener: Listener, most: int = _AT_ONCE) -> bool:
-        """Accept a few connections; False where there are no more."""
-        for _ in range(most):
-            if self._is_full() and not self.stopping:
-                return False
-            try:
-                sock, peer = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return False
-            except OSError as exc:  # out of descriptors, most likely
-                self.log(f"cannot accept a connection: {exc}")
-                self._respite = monotonic() + _RESPITE
-                return False
-            conversation = self._converse(self, sock, peer)
-            if conversation is None:
-                sock.close()
-                continue
-            self._open.add(conversation)
-            self._crew.ready.append(conversation)
-        return True
-
     def _goes_on_at_once(self) -> bool:
         """Wind down; say whether there is something to do before the next event."""
         if self._is_finished():
@@ -333,7 +323,7 @@ class Server:
     def _is_finished(self) -> bool:
         """Wind down; say when that is done."""
         now = monotonic()
-        if self._listeners:
+        if self._deadline == inf:
             self._deadline = now + self.settings.graceful_timeout
             self._stop_listening()
         if not self._open:
@@ -356,18 +346,12 @@ class Server:
         ones, which have a moment yet.
         """
         self.kits.settle()
-        self._accept_or_not()
-        for listener in self._listeners:
-            if listener.own:
-                listener.forget_path()
-                while self._accept(listener):
-                    pass
-        close_all(self._listeners)
-        self._listeners = ()
+        self._entrance.open_or_shut(stopping=True)
+        self._entrance.close(politely=True)
         self._due = 0.0
         for conversation in tuple(self._open):
-            if self.claim(conversation):
-                self._crew.ready.append(conversation)
+            conversation.last()
+            self.look_again(conversation)
 
     def _clear_up(self) -> None:
         self._crew.finish()
@@ -379,14 +363,8 @@ class Server:
             self._crew.join()
         for conversation in tuple(self._open):
             self.close(conversation)
-        close_all(self._listeners)
+        self._entrance.close()
         self._poller.close()
         self._wake_end.close()
         self._waker.close()
         self.kits.close()
-
-
-def _let_small_pieces_go(listening: socket.socket) -> None:
-    """Have TCP not hold back small pieces; who is accepted inherits it."""
-    if listening.family in (socket.AF_INET, socket.AF_INET6):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -8,7 +8,8 @@ class Settings:
 
     ``header_timeout`` is for the head of a request; ``keep_alive_timeout`` for an idle
     connection; ``read_timeout`` and ``write_timeout`` for a body that makes no
-    progress; ``farewell_timeout`` for a peer to take its last answer;
+    progress; ``drain_timeout`` for all that the application left of a body that a
+    connection is kept for; ``farewell_timeout`` for a peer to take its last answer;
     ``graceful_timeout`` is what running exchanges get at a stop, ``parting_timeout``
     who has connected and not said anything by then. More than ``max_connections`` wait
     to be accepted.
@@ -23,6 +24,7 @@ class Settings:
         keep_alive_timeout: float = 75.0,
         read_timeout: float | None = None,
         write_timeout: float = 60.0,
+        drain_timeout: float = 2.0,
         farewell_timeout: float = 5.0,
         graceful_timeout: float = 30.0,
         parting_timeout: float = 0.5,
@@ -34,6 +36,7 @@ class Settings:
         self.keep_alive_timeout = keep_alive_timeout
         self.read_timeout = write_timeout if read_timeout is None else read_timeout
         self.write_timeout = write_timeout
+        self.drain_timeout = drain_timeout
         self.farewell_timeout = farewell_timeout
         self.graceful_timeout = graceful_timeout
         self.parting_timeout = parting_timeout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handlerkit.gateways import fronted, http, listening
+from handlerkit.gateways import listening, serving
 from handlerkit.gateways.hangups import Hangups
 from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.log import log_to_stderr
@@ -16,26 +16,27 @@ from handlerkit.kit.describing import describe
 from handlerkit.kit.reloading import Reloading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any
     from wsgiref.types import WSGIApplication
 
-    from handlerkit.config.model import ServerSettings
     from handlerkit.kit.assembly import Source
 
 # What of [server] is the built-in servers' own, under the same names.
-_ALL = (
+_OURS = (
     "threads",
     "max_connections",
+    "max_request_line",
     "max_header_size",
+    "max_headers",
+    "max_params",
+    "max_requests",
     "max_body",
     "header_timeout",
     "keep_alive_timeout",
     "write_timeout",
     "graceful_timeout",
 )
-_HTTP = (*_ALL, "max_request_line", "max_headers")
-_FRONTED = (*_ALL, "max_params", "max_requests")
 
 
 def run_builtin(
@@ -87,20 +88,11 @@ def _serve(kits: Kits, bind: str | None, say: Callable[[str], None]) -> None:
         notify(READY)
         kits.heed()
 
-    if speaks == "HTTP":
-        http.serve(kits, listeners, ready=announce, **_settings(server, _HTTP))
-    else:
-        settings = front_settings(partial(getattr, server))
-        fronted.serve(speaks, kits, listeners, ready=announce, **settings)
+    settings = server_settings(partial(getattr, server))
+    serving.serve(speaks, kits, listeners, ready=announce, **settings)
 
 
-def front_settings(value: Callable[[str], Any]) -> dict[str, Any]:
-    """Give the settings of a server of FastCGI or SCGI, by the values of [server]."""
-    given = {name: value(name) for name in _FRONTED}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _settings(server: ServerSettings, names: Iterable[str]) -> dict[str, Any]:
-    """Give the settings that are set, or have a default for every server."""
-    given = {name: getattr(server, name) for name in names}
+def server_settings(value: Callable[[str], Any]) -> dict[str, Any]:
+    """Give what of [server] is set, or has a default for every built-in server."""
+    given = {name: value(name) for name in _OURS}
     return {name: value for name, value in given.items() if value is not None}

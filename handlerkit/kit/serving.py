@@ -13,7 +13,7 @@ from handlerkit.gateways import engines
 from handlerkit.gateways.hosting import in_child
 from handlerkit.handlers import HostedHandler
 from handlerkit.kit.assembly import load
-from handlerkit.kit.builtin_server import front_settings, run_builtin
+from handlerkit.kit.builtin_server import run_builtin, server_settings
 from handlerkit.kit.classes import protocol
 from handlerkit.kit.describing import describe
 from handlerkit.kit.running import Fronted, Hosted
@@ -137,7 +137,7 @@ def _hosted(
     fronted = Fronted(kit, warnings)
     fronted.speaks = protocol(kind)
     fronted.settings = {
-        **front_settings(lambda name: server["server", name]),
+        **server_settings(lambda name: server["server", name]),
         "multiprocess": True,
     }
     return fronted

@@ -291,7 +291,7 @@ for module, name in (
     if hasattr(module, name):
         delattr(module, name)
 
-from handlerkit.gateways import http, listening
+from handlerkit.gateways import listening, serving
 listening.listen("127.0.0.1:0")
 try:
     listening.listen("unix:/tmp/x")

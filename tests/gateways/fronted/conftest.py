@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from handlerkit import FastCGIHandler, SCGIHandler
-from handlerkit.gateways.fronted import make_server
 from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import listen
 from handlerkit.gateways.server import Server
+from handlerkit.gateways.serving import make_server
 from tests.gateways.fronted.wire import PATIENCE, Client, Front
 
 HANDLERS = {"FastCGI": FastCGIHandler, "SCGI": SCGIHandler}

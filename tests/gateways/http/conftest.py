@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import pytest
 
 from handlerkit import SimpleHandler
-from handlerkit.gateways.http import HTTPServer, Settings
 from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import Listener, listen
+from handlerkit.gateways.server import Server
+from handlerkit.gateways.serving import make_server
 
 PATIENCE = 20.0  # seconds, for what must happen; nothing waits this long when it does
 
@@ -139,7 +140,7 @@ class Client:
 class Served:
     """A server that runs in a thread."""
 
-    server: HTTPServer
+    server: Server
     kit: Kit
     listener: Listener
     log: list[str]
@@ -179,9 +180,9 @@ def serve() -> Iterator[Callable[..., Served]]:
         log: list[str] = []
         stderr = io.StringIO()
         (listener,) = listen(bind)
-        options = Settings(**{"threads": 2, "graceful_timeout": PATIENCE, **settings})
-        server = HTTPServer(
-            Kits(kit), [listener], options, log=log.append, stderr=stderr
+        options = {"threads": 2, "graceful_timeout": PATIENCE, **settings}
+        server = make_server(
+            "HTTP", Kits(kit), [listener], log=log.append, stderr=stderr, **options
         )
         ready = threading.Event()
         thread = threading.Thread(target=server.serve, args=(ready.set,))

@@ -56,6 +56,44 @@ def test_pipelined_requests_are_answered_in_their_order(
     assert [client.answer().body for _ in bodies] == bodies
 
 
+def test_a_pipelined_request_of_which_only_the_beginning_has_come_is_served(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    client = serve(echo, threads=1).client()
+    requests = (head(3) + b"one") * 2
+
+    client.send(requests[:-20])
+    assert client.answer().body == b"one"
+    client.send(requests[-20:])
+
+    assert client.answer().body == b"one"
+
+
+def test_who_pipelines_holds_up_nobody(serve: Callable[..., Any], echo: Any) -> None:
+    """Others that have said something have their turn in between."""
+    order = []
+    both = threading.Event()
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        order.append(environ["PATH_INFO"])
+        both.wait(20)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    served = serve(application, threads=1)
+    many, one = served.client(), served.client()
+    many.send(b"GET /many HTTP/1.1\r\nHost: a\r\n\r\n" * 20)
+    while not order:
+        threading.Event().wait(0.001)
+    one.send(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n")
+    both.set()
+    one.answer()
+    for _ in range(20):
+        many.answer()
+
+    assert order.index("/one") < 5
+
+
 def test_a_pipelined_request_after_one_without_body_is_served(
     serve: Callable[..., Any], hello: Any
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from handlerkit.gateways import http
+from handlerkit.gateways import serving
 from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import listen
 
@@ -98,8 +98,9 @@ def test_serve_returns_on_a_signal_and_gives_the_signals_back(number: int) -> No
     before = signal.getsignal(number)
     kit = Kit()
 
-    http.serve(
-        Kits(kit), listen("127.0.0.1:0"), ready=lambda: signal.raise_signal(number)
+    listeners = listen("127.0.0.1:0")
+    serving.serve(
+        "HTTP", Kits(kit), listeners, ready=lambda: signal.raise_signal(number)
     )
 
     assert kit.life == ["started", "closed"]
@@ -111,7 +112,7 @@ def test_a_signal_that_hits_a_worker_stops_the_server_as_well() -> None:
     main = threading.get_ident()
 
     def send() -> None:
-        while sys._current_frames()[main].f_code.co_name != "select":
+        while sys._current_frames()[main].f_code.co_name != "_tick":
             continue
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -121,7 +122,7 @@ def test_a_signal_that_hits_a_worker_stops_the_server_as_well() -> None:
 
     sender = threading.Thread(target=send)
     try:
-        http.serve(Kits(Kit()), listen("127.0.0.1:0"), ready=ready)
+        serving.serve("HTTP", Kits(Kit()), listen("127.0.0.1:0"), ready=ready)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         sender.join(PATIENCE)
@@ -137,7 +138,7 @@ def test_serve_in_another_thread_leaves_the_signals_alone() -> None:
 
     def run() -> None:
         with pytest.raises(RuntimeError, match="enough"):
-            http.serve(Kits(Kit()), listen("127.0.0.1:0"), ready=ready)
+            serving.serve("HTTP", Kits(Kit()), listen("127.0.0.1:0"), ready=ready)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -149,7 +150,7 @@ def test_serve_in_another_thread_leaves_the_signals_alone() -> None:
 PROGRAM = """\
 import os, resource, sys
 from handlerkit import SimpleHandler
-from handlerkit.gateways import http, listening
+from handlerkit.gateways import listening, serving
 from handlerkit.gateways.kits import Kits
 
 class Kit:
@@ -167,7 +168,7 @@ def ready():
     print(listeners[0].url, flush=True)
 
 listeners = listening.listen("127.0.0.1:0")
-http.serve(Kits(Kit()), listeners, ready=ready)
+serving.serve("HTTP", Kits(Kit()), listeners, ready=ready)
 """
 
 

@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from handlerkit.gateways.http import HTTPServer
 from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import listen
+from handlerkit.gateways.serving import make_server
 
 PATIENCE = 20.0
 
@@ -59,6 +60,81 @@ def test_what_runs_is_finished_and_told_to_be_the_last(
     served.join()
     assert served.kit.life == ["started", "closed"]
     assert served.log == []
+
+
+def test_who_has_connected_is_answered_though_it_speaks_after_the_stop(
+    serve: Callable[..., Any], hello: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "s"
+    served = serve(hello, f"unix:{path}", parting_timeout=PATIENCE)
+    client = served.client()
+
+    served.server.stop()
+    latest = monotonic() + PATIENCE
+    while path.exists() and monotonic() < latest:
+        threading.Event().wait(0.001)
+    answer = client.get()
+
+    assert (answer.body, answer.headers["connection"]) == (b"hello", "close")
+    client.close()
+    served.join()
+
+
+def test_who_has_connected_and_says_nothing_delays_no_stop(
+    serve: Callable[..., Any], hello: Any
+) -> None:
+    served = serve(hello, graceful_timeout=600.0, header_timeout=600.0)
+    client = served.client()
+
+    served.server.stop()
+
+    assert client.ended()
+    served.join()
+
+
+def test_an_answer_begun_before_the_stop_is_no_reason_to_go_on(
+    serve: Callable[..., Any],
+) -> None:
+    """Its head offered the connection for more; a request that came in is not lost."""
+    stopped = threading.Event()
+
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"begun"
+        assert stopped.wait(PATIENCE)
+        yield b" and ended"
+
+    served = serve(application)
+    client = served.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    while b"begun" not in client.ahead:
+        client.ahead += client.receive()
+
+    served.server.stop()
+    stopped.set()
+    answer = client.answer()
+
+    assert (answer.body, answer.end) == (b"begun and ended", "chunks")
+    assert client.ended()
+    client.close()
+    served.join()
+
+
+def test_who_waits_for_a_thread_is_not_served_after_the_cut(
+    serve: Callable[..., Any], held: Any
+) -> None:
+    served = serve(held, threads=1, graceful_timeout=0.05)
+    clients = [served.client() for _ in range(3)]
+    for client in clients:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert held.runs.wait(PATIENCE)
+
+    served.server.stop()
+    assert [client.ended() for client in clients] == [True] * 3
+    held.release.set()
+    served.join()
+
+    assert len(served.kit.handlers) == 1
 
 
 def test_idle_connections_are_closed_at_once(
@@ -184,7 +260,7 @@ def test_a_plugin_that_does_not_start_frees_the_address(
     port = listener.socket.getsockname()[1]
 
     with pytest.raises(RuntimeError, match="no such plugin"):
-        HTTPServer(Kits(Kit()), [listener]).serve()
+        make_server("HTTP", Kits(Kit()), [listener]).serve()
 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
@@ -193,7 +269,7 @@ def test_a_plugin_that_does_not_start_frees_the_address(
 PROGRAM = """\
 import sys
 from handlerkit import SimpleHandler
-from handlerkit.gateways import http, listening
+from handlerkit.gateways import listening, serving
 from handlerkit.gateways.kits import Kits
 
 class Kit:
@@ -206,7 +282,8 @@ class Kit:
         yield environ["wsgi.input"].read()
 
 listeners = listening.listen(sys.argv[1])
-http.serve(Kits(Kit()), listeners, ready=lambda: print(listeners[0].url, flush=True))
+ready = lambda: print(listeners[0].url, flush=True)
+serving.serve("HTTP", Kits(Kit()), listeners, ready=ready)
 print("returned", flush=True)
 """
 

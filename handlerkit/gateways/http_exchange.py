@@ -11,16 +11,16 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
-from handlerkit.gateways.failures import log_failure, refusal_body
+from handlerkit.gateways.failures import refusal_body
+from handlerkit.handlers.input import NOTHING
 from handlerkit.pep3333 import format_date_time
 from handlerkit.protocols.http1_body import body_of
 from handlerkit.protocols.http1_environ import environ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
-    from handlerkit.gateways.connections import Connection
+    from handlerkit.gateways.http import HTTPConversation
     from handlerkit.gateways.kits import Seat
     from handlerkit.protocols.http1_request import Request
 
@@ -32,54 +32,20 @@ KEEP, END, CLOSE = "keep", "end", "close"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Output:
-    """A handler's stdout: the way to the client."""
-
-    __slots__ = ("_connection", "_patience", "begun")
-
-    def __init__(self, connection: Connection, patience: float) -> None:
-        self._connection = connection
-        self._patience = patience
-        self.begun = False
-
-    def write(self, data: bytes) -> None:
-        """Send all of it.
-
-        Raises:
-            ClientDisconnected: the client is gone, or takes nothing.
-        """
-        self.begun = True
-        self._connection.send(data, self._patience)
-
-    def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
-        """Send some of a file; see `handlerkit.gateways.sending`.
-
-        Raises:
-            ClientDisconnected: the client is gone, or takes nothing.
-        """
-        return self._connection.send_file(descriptor, start, count, self._patience)
-
-    def flush(self) -> None:
-        """Do nothing: nothing is buffered."""
-
-    def fileno(self) -> int:
-        """Give the socket's descriptor, which does not block."""
-        return self._connection.socket.fileno()
-
-
 class Input(io.RawIOBase):
     """The body of a request, read from its connection as the application asks.
 
     ``arrived`` are bytes of the connection that have not been looked at.
     """
 
-    def __init__(self, exchange: Exchange, connection: Connection) -> None:
+    def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self._exchange = exchange
-        self._connection = connection
-        self.arrived = connection.unread
+        self._conversation = conversation = exchange.conversation
+        self._patience = conversation.server.settings.read_timeout
         self._found = b""
         self._given = 0
+        self.arrived = conversation.unread
 
     def readable(self) -> bool:
         """Say yes."""
@@ -119,7 +85,7 @@ class Input(io.RawIOBase):
     def _receive(self, size: int) -> bytes:
         self._exchange.invite()
         try:
-            data = self._connection.receive(size, self._exchange.read_timeout)
+            data = self._conversation.receive(size, self._patience)
         except TimeoutError as exc:
             raise RequestError(
                 "the request body did not come in time", "408 Request Timeout"
@@ -131,114 +97,104 @@ class Input(io.RawIOBase):
     def drain(self) -> bool:
         """Read and forget the rest of the body; say whether that succeeded.
 
-        However it comes, all of it has ``drain_timeout``: a worker waits for it.
+        However it comes, all of it has ``drain_timeout``: a thread waits for it.
         """
-        exchange = self._exchange
-        deadline = monotonic() + exchange.drain_timeout
+        body = self._exchange.body
+        deadline = monotonic() + self._conversation.server.settings.drain_timeout
         try:
-            while not exchange.body.done:
-                exchange.read_timeout = deadline - monotonic()
-                if exchange.read_timeout <= 0:
+            while not body.done:
+                self._patience = deadline - monotonic()
+                if self._patience <= 0:
                     return False
                 self._next(DRAIN)
         except (RequestError, ClientDisconnected):
             return False
+        self._conversation.unread = body.rest + self.arrived
         return True
 
 
 class Exchange:
-    """The request that a connection has read, and what is done about it.
+    """What is done about a request; it is stdout of its handler.
 
     The connection is offered to the handler for another request as long as what is
     left of the body is little enough to be read for that.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        request: Request,
-        *,
-        read_timeout: float,
-        write_timeout: float,
-        drain_timeout: float,
-    ) -> None:
-        self.connection = connection
+    __slots__ = (
+        "_begun",
+        "_handler",
+        "_input",
+        "_invited",
+        "body",
+        "conversation",
+        "request",
+        "spoiled",
+    )
+
+    def __init__(self, conversation: HTTPConversation, request: Request) -> None:
+        self.conversation = conversation
         self.request = request
-        self.body = body_of(request, connection.limits)
-        self.read_timeout = read_timeout
-        self.write_timeout = write_timeout
-        self.drain_timeout = drain_timeout
-        self.output = Output(connection, write_timeout)
+        self.body = body_of(request, conversation.limits)
         self.spoiled = False
-        self.input = Input(self, connection)
         self._invited = not request.expects_continue or self.body.done
-        self._last = not request.keep_alive
+        self._input = None if self.body.done else Input(self)
+        self._begun = False
         self._handler: Any = None
 
-    def run(
-        self,
-        seat: Seat,
-        stderr: Any,
-        log: Callable[[str], object],
-        *,
-        multithread: bool,
-    ) -> str:
-        """Run the handler of one kit; give what is to become of the connection."""
-        handler: Any = None
-        kit = seat.take()
+    def run(self, seat: Seat) -> None:
+        """Run the handler, and tell the connection what is to become of it."""
+        conversation, stdin = self.conversation, self._input
+        verdict = CLOSE
         try:
-            stdin = io.BytesIO() if self.body.done else io.BufferedReader(self.input)
-            handler = kit.handler(
-                stdin,
-                self.output,
-                stderr,
+            handler = conversation.server.run_handler(
+                seat,
+                NOTHING if stdin is None else io.BufferedReader(stdin),
+                self,
                 self._environ(),
-                multithread=multithread,
-                multiprocess=False,
+                self._prepare,
             )
-            handler.http_version = "1.1"
-            handler.keep_alive = False
-            self._handler = handler
-            self.settle()
-            handler.run(kit.application)
-        except BaseException as exc:  # noqa: BLE001 - an exchange never ends the server
-            log_failure(log, exc, getattr(self._handler, "make_report", None))
+            verdict = self._conclude(handler)
         finally:
-            seat.leave()
-        verdict = self._conclude(handler)
-        self._handler = None
-        return verdict
+            self._handler = None
+            conversation.finish(verdict)
 
-    def last(self) -> None:
-        """Let this be the connection's last exchange; from any thread."""
-        self._last = True
+    def _prepare(self, handler: Any) -> None:
+        handler.http_version = "1.1"
+        handler.keep_alive = False
+        self._handler = handler
         self.settle()
 
     def settle(self) -> None:
-        """Tell the handler, until its head is out, whether the connection may stay."""
+        """Tell the handler, until its head is out, whether the connection may stay.
+
+        From any thread: when a stop begins, it may not.
+        """
         handler = self._handler
-        if handler is None or self.output.begun:
+        if handler is None or self._begun:
             return
         left = self.body.left
         handler.keep_alive = (
             self._invited
-            and not (self._last or self.spoiled)
+            and self.request.keep_alive
+            and not (self.spoiled or self.conversation.server.stopping)
             and left is not None
             and left <= DRAIN
         )
 
     def invite(self) -> None:
         """Ask for the body of a client that waits to be asked (RFC 9110, 10.1.1)."""
-        if not self._invited and not self.output.begun:
+        if not self._invited and not self._begun:
             self._invited = True
-            self.connection.send(_CONTINUE, self.write_timeout)
+            conversation = self.conversation
+            conversation.send(_CONTINUE, conversation.server.settings.write_timeout)
 
     def _environ(self) -> dict[str, Any]:
-        env: dict[str, Any] = {**self.connection.address, **environ(self.request)}
-        if self.connection.local and self.request.host:
-            name, colon, port = self.request.host.rpartition(":")
+        conversation, request = self.conversation, self.request
+        env: dict[str, Any] = {**conversation.address, **environ(request)}
+        if conversation.local and request.host:
+            name, colon, port = request.host.rpartition(":")
             if not colon or port.endswith("]"):
-                name, port = self.request.host, "80"
+                name, port = request.host, "80"
             env["SERVER_NAME"], env["SERVER_PORT"] = name, port or "80"
         env["wsgi.input_terminated"] = True
         return env
@@ -247,15 +203,14 @@ class Exchange:
         ended = getattr(handler, "ended", None)
         if ended == "disconnected":
             return CLOSE
-        if not self.output.begun:
+        if not self._begun:
             return self._answer_for_handler()
         if ended not in ("ok", "error"):
             # Where the framing lets the connection stay, it shows what is missing.
             if not handler.keep_alive:
-                self.connection.close_by_reset()
+                self.conversation.close_by_reset()
             return CLOSE
-        if handler.keep_alive and self.input.drain():
-            self.connection.unread = self.body.rest + self.input.arrived
+        if handler.keep_alive and (self._input is None or self._input.drain()):
             return KEEP
         return END
 
@@ -263,10 +218,40 @@ class Exchange:
         """Answer in place of a handler that could not."""
         failure = RequestError("", "500 Internal Server Error")
         try:
-            self.output.write(refusal(failure, self.request.method))
+            self.write(refusal(failure, self.request.method))
         except ClientDisconnected:
             return CLOSE
         return END
+
+    # What the handler calls.
+
+    def write(self, data: bytes) -> None:
+        """Send all of it.
+
+        Raises:
+            ClientDisconnected: the client is gone, or takes nothing.
+        """
+        self._begun = True
+        conversation = self.conversation
+        conversation.send(data, conversation.server.settings.write_timeout)
+
+    def sendfile(self, descriptor: int, start: int, count: int) -> int | None:
+        """Send some of a file; see `handlerkit.gateways.sending`.
+
+        Raises:
+            ClientDisconnected: the client is gone, or takes nothing.
+        """
+        conversation = self.conversation
+        patience = conversation.server.settings.write_timeout
+        return conversation.send_file(descriptor, start, count, patience)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered."""
+
+    def fileno(self) -> int:
+        """Give the socket's descriptor, which does not block from now on."""
+        self.conversation.socket.settimeout(0)
+        return self.conversation.socket.fileno()
 
 
 def refusal(error: RequestError, method: str) -> bytes:
