@@ -11,20 +11,23 @@ import os
 import shutil
 import socket
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import HandlerkitError
 from handlerkit.handlers.environ import process_environ
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 _AF_UNIX: int | None = getattr(socket, "AF_UNIX", None)
 # What socket.socket.accept() is made of, where it is so.
 _accept: Any = getattr(socket.SocketType, "_accept", None)
 _SYSTEMD_FIRST = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
+_ALONE = 5.0  # seconds to wait for another start at the same directory
+_GLANCE = 0.01  # seconds between two looks whether it is over
 _STANDARD = 3  # descriptors of standard input, output and error
 
 
@@ -74,8 +77,8 @@ class Listener:
         path, self._path = self._path, None
         if path is None or self._process != os.getpid():
             return
-        if _identity(path) == self._made:
-            with suppress(OSError):  # what stays is removed by who listens there next
+        with _alone_at(path), suppress(OSError):  # what stays, the next start removes
+            if _identity(path) == self._made:
                 os.unlink(path)  # noqa: PTH108 - the path as the user gave it
 
     def close(self) -> None:
@@ -183,34 +186,74 @@ def _at_path(path: str, backlog: int | None, mode: int, owner: str) -> Listener:
         raise ListenError(f"cannot listen at {bind}: unix: takes a path")
     sock = socket.socket(_AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path, bind)
-        _bind_at_path(sock, path, mode, owner)
-        if backlog is not None:
-            sock.listen(backlog)
+        with _alone_at(path):
+            _remove_stale(path, bind)
+            _bind_at_path(sock, path)
+            try:
+                _open_path(path, mode, owner)
+                if backlog is not None:
+                    sock.listen(backlog)
+            except BaseException:
+                os.unlink(path)  # noqa: PTH108 - the path as the user gave it
+                raise
+            return Listener(sock, path=path)
     except (OSError, LookupError) as exc:
         sock.close()
         raise ListenError(_says(bind, exc)) from exc
     except BaseException:
         sock.close()
         raise
-    return Listener(sock, path=path)
 
 
-def _bind_at_path(sock: socket.socket, path: str, mode: int, owner: str) -> None:
+@contextmanager
+def _alone_at(path: str) -> Iterator[None]:
+    """Keep other processes of ours from making, or removing, a socket there meanwhile.
+
+    Of two that found what a dead process left, the second would remove the socket of
+    the first. The lock is of the directory, so that no file is left of it. Where there
+    can be none, or somebody else has it for long, we do without.
+    """
+    try:
+        directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY)  # noqa: PTH120 - likewise
+    except OSError:
+        yield
+        return
+    try:
+        latest = monotonic() + _ALONE
+        while not _locks(directory) and monotonic() < latest:
+            sleep(_GLANCE)
+        yield
+    finally:
+        os.close(directory)
+
+
+def _locks(directory: int) -> bool:
+    """Try to lock a directory; False if another process has done so."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        flock(directory, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # there are no locks here
+        return True
+    return True
+
+
+def _bind_at_path(sock: socket.socket, path: str) -> None:
     # Made for nobody, then opened: chmod alone would leave a moment for strangers.
     mask = os.umask(0o777)
     try:
         sock.bind(path)
     finally:
         os.umask(mask)
+
+
+def _open_path(path: str, mode: int, owner: str) -> None:
     if owner:
         user, _, group = owner.partition(":")
-        try:
-            chown: Any = shutil.chown  # whose types know no None
-            chown(path, user or None, group or None)
-        except (LookupError, OSError):
-            os.unlink(path)  # noqa: PTH108 - the path as the user gave it
-            raise
+        chown: Any = shutil.chown  # whose types know no None
+        chown(path, user or None, group or None)
     os.chmod(path, mode)  # noqa: PTH101 - the path as the user gave it
 
 

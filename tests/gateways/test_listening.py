@@ -1,10 +1,12 @@
 """Addresses to listen at: what each gives, and what is said when it cannot be had."""
 
+import errno
 import os
 import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from handlerkit.errors import HandlerkitError
 from handlerkit.gateways import listening
 from handlerkit.gateways.listening import Listener, ListenError, close_all, listen
 
+SOMEBODY = "somebody listens there already"
 needs_unix = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"), reason="this platform has no unix sockets"
 )
@@ -167,6 +170,54 @@ class TestUnix:
             listen(f"unix:{path}")
 
         assert path.read_text() == "data"
+
+    def test_of_two_that_start_at_once_one_listens(
+        self, tmp_path: Path, opened: list[Listener], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Both find what a dead process left; nobody removes what the other made."""
+        path = tmp_path / "s"
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+        refused = []
+
+        def start() -> None:
+            try:
+                opened.extend(listen(f"unix:{path}"))
+            except ListenError as error:
+                refused.append(str(error))
+
+        other = threading.Thread(target=start)
+        unlink = os.unlink
+
+        def removing(what: str) -> None:
+            if not other.ident:
+                other.start()
+                other.join(0.5)
+            unlink(what)
+
+        monkeypatch.setattr(os, "unlink", removing)
+        start()
+        other.join(20)
+
+        (listener,) = opened
+        assert refused == [f"cannot listen at unix:{path}: {SOMEBODY}"]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            listener.accept()[0].close()
+
+    @pytest.mark.parametrize("step", ["chmod", "listen"])
+    def test_a_start_that_fails_leaves_no_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise PermissionError(errno.EACCES, "no")
+
+        of = os if step == "chmod" else socket.socket
+        monkeypatch.setattr(of, step, fail)
+        with pytest.raises(ListenError, match="permission denied"):
+            listen(f"unix:{tmp_path}/s")
+
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_path_that_somebody_else_took_over_stays(self, tmp_path: Path) -> None:
         path = tmp_path / "app.sock"
