@@ -14,6 +14,7 @@ from handlerkit.kit.describing import describe_plugins
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from handlerkit.config.crosschecks import Entry
     from handlerkit.kit.assembly import Kit
 
 
@@ -68,10 +69,10 @@ def _drop_output() -> None:
         os.close(nowhere)
 
 
-def load_quietly(options: Namespace) -> Kit:
+def load_quietly(options: Namespace, entry: Entry = "handler") -> Kit:
     """Load what a listing needs; what a plugin prints meanwhile is not part of it."""
     with redirect_stdout(sys.stderr):
-        return load(options.config, app=_no_application)
+        return load(options.config, app=_no_application, entry=entry)
 
 
 def _no_application(*_: object) -> list[bytes]:

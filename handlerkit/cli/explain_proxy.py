@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from handlerkit.builtin.proxy_headers import ProxyHeaders
 from handlerkit.cli.arguments import header, peer
+from handlerkit.cli.commands import load_quietly
 from handlerkit.errors import HandlerkitError
-from handlerkit.kit.assembly import load
 from handlerkit.protocols.http1_environ import environ as cgi_variables
 from handlerkit.protocols.http1_request import Request
 
@@ -52,7 +52,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def explain_proxy(options: Namespace) -> int:
     """Print the walk from the peer to the client, what follows from it, and why."""
-    plugin = _plugin(options.config)
+    plugin = _plugin(options)
     request = Request("GET", "/", "1.1")
     request.headers = options.header
     environ: dict[str, Any] = {**_DEFAULTS, **cgi_variables(request)}
@@ -65,14 +65,14 @@ def explain_proxy(options: Namespace) -> int:
     return 0
 
 
-def _plugin(config: str) -> ProxyHeaders:
-    plugins = load(config, app=lambda *_: []).plugins
+def _plugin(options: Namespace) -> ProxyHeaders:
+    plugins = load_quietly(options).plugins
     for loaded in plugins.loaded:
         if isinstance(loaded.plugin, ProxyHeaders):
             return loaded.plugin
     if plugins.safe:
         raise HandlerkitError("HANDLERKIT_SAFE is set: there are no plugins")
-    raise HandlerkitError(f"{config} has no plugin proxy-headers")
+    raise HandlerkitError(f"{options.config} has no plugin proxy-headers")
 
 
 def _told(environ: dict[str, Any], decision: dict[str, Any]) -> Iterator[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentTypeError
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.cli.commands import load_quietly
 from handlerkit.hooks.nearest import did_you_mean
-from handlerkit.kit.assembly import load
 from handlerkit.kit.explaining import why as explain
 from handlerkit.plan import HOOKS
 
@@ -33,9 +31,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def why(options: Namespace) -> int:
     """Print the candidates of a hook, each with the reason of its place."""
-    with redirect_stdout(sys.stderr):  # what a plugin prints is not part of it
-        kit = load(options.config, app=_no_application, entry=options.entry)
-    told = explain(kit, options.hook)
+    told = explain(load_quietly(options, options.entry), options.hook)
     if options.json:
         print(json.dumps(told, indent=2))
     else:
@@ -69,8 +65,3 @@ def _hook(text: str) -> str:
         hint = did_you_mean(text, HOOKS) or f"the hooks are {', '.join(HOOKS)}"
         raise ArgumentTypeError(f'no hook "{text}": {hint}')
     return text
-
-
-def _no_application(*_: object) -> list[bytes]:
-    """Stand for an application that is not needed."""
-    return []

@@ -73,6 +73,9 @@ def settings(
         record = _record(_validated(found, data), path, resolver)
     except ValidationError as error:
         faults += from_pydantic(error, data, found, path, resolver)
+    except Exception as exc:  # noqa: BLE001 - validators are the plugin's own code
+        text = f"its Settings cannot be used: {said(exc)}"
+        faults.append(Fault("HK304", text, path=path))
     return (None if faults else record), document.arrange(faults)
 
 

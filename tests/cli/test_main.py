@@ -417,7 +417,13 @@ def test_plugins_is_json_for_machines(shell):
     assert rows["gone"]["status"].startswith("failed: ")
 
 
-@pytest.mark.parametrize("command", ["plugins --json", "show", "check --load"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("plugins --json", "show", "check --load", "why sendfile"),
+        "explain-proxy --peer ::1",
+    ],
+)
 def test_what_a_plugin_prints_is_no_part_of_the_output(shell, command):
     shell.write(
         "loud.py",
@@ -426,7 +432,10 @@ def test_what_a_plugin_prints_is_no_part_of_the_output(shell, command):
         "@hookimpl\n"
         "def setup_environ():\n    pass\n",
     )
-    shell.write("handlerkit.toml", f'{CONFIG}[plugins.loud]\nuse = "./loud.py"\n')
+    shell.write(
+        "handlerkit.toml",
+        f'{CONFIG}[plugins.loud]\nuse = "./loud.py"\n[plugins.proxy-headers]\n',
+    )
 
     done = shell(*command.split())
 

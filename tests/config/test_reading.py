@@ -463,6 +463,22 @@ def test_settings_that_cannot_be_imported_tell_why(told):
     ]
 
 
+def test_a_validator_that_fails_is_a_fault_of_its_plugin(told):
+    class Settings(BaseModel):
+        level: str
+
+        @field_validator("level")
+        @classmethod
+        def _known(cls, level: str) -> str:
+            return {"low": level}[level]
+
+    _, faults = settings_of({"level": "middle"}, Settings)
+
+    assert told(faults) == [
+        "plugins.p: HK304 its Settings cannot be used: KeyError: 'middle'"
+    ]
+
+
 def test_a_plugin_without_settings_takes_none(told):
     _, faults = settings_of({"dsn": "a"}, None)
 

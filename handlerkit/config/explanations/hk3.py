@@ -42,8 +42,9 @@ class Mail:
         "takes long. The kinds of hooks are in the reference of hooks.",
     ),
     "HK304": Explanation(
-        cause="What the plugin gives as `Settings` cannot be imported, or is no model "
-        "of pydantic. This is a mistake of the plugin, not of the file.",
+        cause="What the plugin gives as `Settings` cannot be imported, is no model of "
+        "pydantic, or raises something that is no ValueError. This is a "
+        "mistake of the plugin, not of the file.",
         example=_MAIL,
         beside={
             "mail.py": """
