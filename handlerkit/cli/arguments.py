@@ -1,11 +1,43 @@
-"""What several commands are given: the parts of a made-up request."""
+"""What several commands are given: codes, files, the parts of a made-up request."""
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentTypeError
 from ipaddress import ip_address
+from pathlib import Path
 
+from handlerkit.config import CODES
+from handlerkit.errors import HandlerkitError
 from handlerkit.pep3333 import check_headers
+
+
+def error_code(text: str) -> str:
+    """Check the code of an error: as HK203, hk203, or 203."""
+    code = text.strip().upper()
+    code = f"HK{code}" if code.isdigit() else code
+    if code in CODES:
+        return code
+    # Only who mistypes a code pays for it.
+    from handlerkit.config.grammar import closest
+
+    digits = code.replace("O", "0").replace("I", "1").replace("L", "1")
+    hint = closest(digits, CODES) or "handlerkit explain --list has all"
+    raise ArgumentTypeError(f'no code "{text}": {hint}')
+
+
+def content(name: str) -> bytes:
+    """Read a file; ``-`` is standard input.
+
+    Raises:
+        HandlerkitError: it cannot be read.
+    """
+    if name == "-" and sys.stdin is None:
+        raise HandlerkitError("there is no standard input")
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as exc:
+        raise HandlerkitError(f"{name} cannot be read: {exc.strerror}") from exc
 
 
 def peer(text: str) -> str:

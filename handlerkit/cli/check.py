@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentTypeError
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
+from handlerkit.cli.arguments import error_code
 from handlerkit.cli.telling import add_format, tell
-from handlerkit.config import CODES
 from handlerkit.kit.checking import check as find
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def add_options(parser: ArgumentParser) -> None:
         "--allow",
         action="append",
         default=[],
-        type=_code,
+        type=error_code,
         metavar="CODE",
         help="say nothing of warnings with this code; as often as needed",
     )
@@ -63,9 +62,3 @@ def check(options: Namespace) -> int:
     if options.format == "text":
         print(f"{options.config}: fine")
     return 0
-
-
-def _code(text: str) -> str:
-    if text not in CODES:
-        raise ArgumentTypeError(f'no code "{text}"')
-    return text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
+from handlerkit.cli.arguments import error_code
 from handlerkit.config import CODES
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def add_options(parser: ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("code", nargs="?", metavar="CODE", help="as HK203, or 203")
+    parser.add_argument(
+        "code", nargs="?", type=error_code, metavar="CODE", help="as HK203, or 203"
+    )
     parser.add_argument(
         "--list", action="store_true", help="every code, with its meaning in one line"
     )
@@ -27,16 +29,7 @@ def explain(options: Namespace) -> int:
     if options.list or options.code is None:
         _print_all(as_json=options.json)
         return 0
-    code = options.code.strip().upper()
-    code = f"HK{code}" if code.isdigit() else code
-    if code not in CODES:
-        # Only who mistypes a code pays for it.
-        from handlerkit.config.grammar import closest
-
-        digits = code.replace("O", "0").replace("I", "1").replace("L", "1")
-        hint = closest(digits, CODES) or "handlerkit explain --list has all"
-        print(f'no code "{options.code}": {hint}', file=sys.stderr)
-        return 2
+    code = options.code
     from handlerkit.config import explanations
 
     if options.json:

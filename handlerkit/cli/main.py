@@ -65,6 +65,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:  # parse_args would give the usage of no command
         options.wrong_use(f"unrecognized arguments: {' '.join(unknown)}")
+    code = 0
     try:
         code = _command(options)
         if sys.stdout is not None:
@@ -75,11 +76,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as exc:
-        # What could not be written is still there, for Python to fail on at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _lose(1)
         if not isinstance(exc, BrokenPipeError):  # who reads us may stop at any time
             print(f"handlerkit: {exc}", file=sys.stderr)
-        return 1
+        return code or 1
     return code
 
 
@@ -90,8 +90,16 @@ def _command(options: argparse.Namespace) -> int:
         return command(options)
     except ConfigError as exc:
         faults = (_hinted(exc) if unnamed else exc).faults
-        tell(faults, getattr(options, "format", "text"))
+        try:
+            tell(faults, getattr(options, "format", "text"))
+        except OSError:  # it is wrong, whether anybody reads so or not
+            _lose(2)
         return 2
+
+
+def _lose(descriptor: int) -> None:
+    """Lose what could not be written: it is still there, to fail on at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _find_config(options: argparse.Namespace) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlerkit import config
-from handlerkit.errors import ConfigError, HandlerkitError
+from handlerkit.cli.arguments import content
+from handlerkit.errors import ConfigError
 from handlerkit.kit.reporting import redactor
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def redact(options: Namespace) -> int:
         raise ConfigError(faults)
     redaction = redactor(settings, document.secrets).begin()
     redaction.recording = True
-    text = _read(options.file)
+    text = content(options.file).decode("utf-8", "backslashreplace")
     data = _parsed(text)
     if data is None:
         shown = redaction.text(text, limit=None)
@@ -50,14 +49,6 @@ def redact(options: Namespace) -> int:
     if options.explain:
         _explain(redaction.taken)
     return 0
-
-
-def _read(name: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as exc:
-        raise HandlerkitError(f"{name} cannot be read: {exc.strerror}") from exc
-    return data.decode("utf-8", "backslashreplace")
 
 
 def _parsed(text: str) -> Any:

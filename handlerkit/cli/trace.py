@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlerkit import config
-from handlerkit.cli.arguments import header, method, peer, target
-from handlerkit.errors import HandlerkitError
+from handlerkit.cli.arguments import content, header, method, peer, target
 from handlerkit.handlers import HostedHandler
 from handlerkit.kit.assembly import assemble
 from handlerkit.kit.exchanging import request_environ
@@ -101,13 +99,7 @@ def trace(options: Namespace) -> int:
 def _body(options: Namespace) -> bytes:
     if options.data_file is None:
         return str(options.data).encode("utf-8", "surrogateescape")
-    if options.data_file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(options.data_file).read_bytes()
-    except OSError as exc:
-        name = options.data_file
-        raise HandlerkitError(f"{name} cannot be read: {exc.strerror}") from exc
+    return content(options.data_file)
 
 
 def _fitting(source: str) -> Entry:

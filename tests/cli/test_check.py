@@ -214,10 +214,11 @@ def test_a_warning_fails_only_if_it_is_to(check):
     assert ":2:14: warning[HK507]" in err
 
 
-def test_a_warning_that_was_judged_is_not_told_again(check):
+@pytest.mark.parametrize("code", ["HK507", "hk507", "507"])
+def test_a_warning_that_was_judged_is_not_told_again(check, code):
     expected = (0, "handlerkit.toml: fine\n", "")
 
-    assert check(DANGEROUS, "--strict", "--allow", "HK507") == expected
+    assert check(DANGEROUS, "--strict", "--allow", code) == expected
     assert check(DANGEROUS, "--strict", "--allow", "HK508")[0] == 1
 
 

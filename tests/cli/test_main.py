@@ -581,6 +581,35 @@ def test_a_full_disk_is_one_line(shell):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_mistake_is_one_though_nobody_can_read_of_it(shell):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    shell.write("handlerkit.toml", "[app]\ntarget = 3\n")
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = shell("check", stderr=full)
+
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("command", ["redact -", "trace POST / --data-file -"])
+def test_without_standard_input_there_is_none_to_read(shell, command):
+    line = f"exec {sys.executable} -m handlerkit {command} <&-"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", line],
+        cwd=shell.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        "handlerkit: there is no standard input\n",
+    )
+
+
 @pytest.mark.parametrize("output", ["/dev/full", "a reader that has gone"])
 def test_serve_goes_on_if_nobody_can_read_its_announcement(shell, output):
     path = shell.directory / "s"
