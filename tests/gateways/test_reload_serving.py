@@ -52,6 +52,8 @@ class Paint:
     def request_finished(self, handler):
         print(f"finished {handler.kit_generation} {self.colour}\n", end="", flush=True)
 """
+# What of a body has to be there for its exchange to begin, behind a front.
+BEGUN = b"b" * (1 << 16)
 CONFIG = """
 [app]
 target = "shop:application"
@@ -227,11 +229,12 @@ def test_the_servers_behind_a_front_reload_too(shop, kind):
 def test_an_exchange_of_scgi_is_finished_as_it_was_begun(shop):
     config = '[handler]\nclass = "SCGIHandler"\n' + CONFIG
     serving = shop(config.format("red"), "unix")
-    head = b"CONTENT_LENGTH\x005\x00SCGI\x001\x00REQUEST_METHOD\x00POST\x00"
+    length = b"%d" % (len(BEGUN) + len(b"ends"))
+    head = b"CONTENT_LENGTH\x00%b\x00SCGI\x001\x00REQUEST_METHOD\x00POST\x00" % length
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(20)
         client.connect(serving.bind.removeprefix("unix:"))
-        client.sendall(b"%d:%b,b" % (len(head), head))
+        client.sendall(b"%d:%b,%b" % (len(head), head, BEGUN))
         received = client.recv(4096)
         while not received.endswith(b"red"):
             received += client.recv(4096)
@@ -239,7 +242,10 @@ def test_an_exchange_of_scgi_is_finished_as_it_was_begun(shop):
         said(serving, ", generation 2")
         assert "closed red" not in serving.log
         client.sendall(b"ends")
-        assert client.recv(4096) == b"bends"
+        received = b""
+        while not received.endswith(b"ends"):
+            received += client.recv(65536)
+        assert received == BEGUN + b"ends"
 
     said(serving, "finished 1 red", "closed red")
 
@@ -251,7 +257,9 @@ def test_exchanges_of_fastcgi_are_finished_as_they_were_begun(shop):
     front = Front(serving.bind)
     held, kept = front.client(), front.client()
     assert kept.ask(keep=True).body == b"red"
-    held.send(head(keep=True, CONTENT_LENGTH="5"))
+    held.send(head(keep=True, CONTENT_LENGTH=str(len(BEGUN) + len(b" ends"))))
+    for at in range(0, len(BEGUN), 1 << 15):
+        held.send(record(STDIN, 1, BEGUN[at : at + (1 << 15)]))
     _, _, content = held.record()
     assert content.endswith(b"red")
 
@@ -261,10 +269,10 @@ def test_exchanges_of_fastcgi_are_finished_as_they_were_begun(shop):
     assert kept.ask(keep=True).body == b"blue"
     held.send(record(STDIN, 1, b" ends") + record(STDIN, 1))
     data = held.record()[2]
-    while len(data) < len(b" ends"):
+    while not data.endswith(b" ends"):
         data += held.record()[2]
 
-    assert data == b" ends"
+    assert data == BEGUN + b" ends"
     said(serving, "finished 1 red", "closed red")
     front.close()
     assert serving.stop() == 0
