@@ -12,7 +12,7 @@ from inspect import isclass, ismodule
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import PluginError
-from handlerkit.hooks.local import LOCAL, import_file
+from handlerkit.hooks.local import LOCAL, file_of, import_file
 from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def find(use: str, *, base: Path, builtins: Mapping[str, str]) -> Found:
     """
     if use in builtins:
         return _from_reference(use, builtins[use], "handlerkit", None)
-    path, _, attr = use.rpartition(".py:") if ".py:" in use else (use, "", "")
-    if attr or use.endswith(".py"):
-        return _from_file(use, base / (f"{path}.py" if attr else path), attr)
+    file = file_of(use)
+    if file is not None:
+        return _from_file(use, base / file[0], file[1])
     if ":" in use:
         return _from_reference(use, use, None, None)
     return _from_entry_point(use, builtins)
@@ -96,9 +96,9 @@ def look(use: str, *, base: Path, builtins: Iterable[str]) -> None:
     Raises:
         PluginError: there is no such file, or nothing of that name.
     """
-    path, _, attr = use.rpartition(".py:") if ".py:" in use else (use, "", "")
-    if attr or use.endswith(".py"):
-        _place(_described(use, None, None), base / (f"{path}.py" if attr else path))
+    file = file_of(use)
+    if file is not None:
+        _place(_described(use, None, None), base / file[0])
     elif use not in builtins and ":" not in use:
         _entry_points(use, builtins)
 

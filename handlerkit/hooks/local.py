@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 LOCAL = "_handlerkit_file_"  # with a checksum: two files may have one name
 
 
+def file_of(use: str) -> tuple[str, str] | None:
+    """Give path and attribute of ``./file.py:Class``; None where no file is named."""
+    path, dot_py, attribute = use.rpartition(".py:")
+    if dot_py:
+        return f"{path}.py", attribute
+    return (use, "") if use.endswith(".py") else None
+
+
 def import_file(path: str) -> ModuleType:
     """Import a file, with sys.path as it is.
 

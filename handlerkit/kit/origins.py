@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlerkit.errors import HandlerkitError
+from handlerkit.hooks.local import file_of
 from handlerkit.kit.frozen import file_hash, home, place_of, versions
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Origins:
         of its package. Of none: hashes of its files, and of those of ``kinds``.
         """
         module = reference.partition(":")[0]
-        if _is_file(reference) or module.startswith("handlerkit."):
+        if file_of(reference) or module.startswith("handlerkit."):
             return ()  # the site's; noted once, for all of it
         found = of_module(module, distribution)
         if found is None:
@@ -71,10 +72,11 @@ class Origins:
     def _of_site(self, kit: Kit) -> Iterator[tuple[str, str]]:
         base = kit.document.base
         uses = [each.found.reference for each in kit.plugins.loaded]
-        local = [str(Path(use).parent) for use in uses if _is_file(use)]
-        places = {
+        local = [found[0] for use in uses if (found := file_of(use)) is not None]
+        near = [str(Path(file).parent) for file in local]
+        places = {  # a file may be a link to elsewhere
             (base / place).resolve(): place
-            for place in (*local, *kit.config.app.path, ".")
+            for place in (*local, *near, *kit.config.app.path, ".")
         }
         installed = _Installed()
         for name in kit.imported.modules:
@@ -163,11 +165,6 @@ class _Installed:
 def _file(module: str) -> Path | None:
     file = getattr(sys.modules.get(module), "__file__", None)
     return Path(file).absolute() if file else None
-
-
-def _is_file(reference: str) -> bool:
-    """Say whether a reference is of a file, not of a module."""
-    return reference.endswith(".py") or ".py:" in reference
 
 
 def _within(file: Path, places: Mapping[Path, str]) -> Iterator[str]:

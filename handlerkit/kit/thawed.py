@@ -237,13 +237,15 @@ def _environ(names: str | tuple[str, ...]) -> dict[str, str]:
 
 def _factory(use: str, directory: str) -> Any:
     """Import the class, or the module, of a plugin, which may be a local file."""
-    path, _, attribute = use.rpartition(".py:") if ".py:" in use else (use, "", "")
-    if not attribute and not use.endswith(".py"):
+    if ".py" not in use:
         return named_object(use)
-    from handlerkit.hooks.local import import_file
+    from handlerkit.hooks.local import file_of, import_file  # few plugins are files
 
-    path = os.path.join(directory, f"{path}.py" if attribute else path)
-    found: Any = import_file(os.path.realpath(path))
+    file = file_of(use)
+    if file is None:
+        return named_object(use)
+    path, attribute = file
+    found: Any = import_file(os.path.realpath(os.path.join(directory, path)))
     for name in attribute.split(".") if attribute else ():
         found = getattr(found, name)
     return found

@@ -188,6 +188,25 @@ def test_a_local_plugin_that_changed_is_noticed(site):
     assert "handlerkit_frozen.py: error[HK603]: audit.py has changed" in site.ask().log
 
 
+@pytest.mark.parametrize("link", ["audit.py", "."])
+def test_a_local_plugin_behind_a_link_that_changed_is_noticed(site, tmp_path, link):
+    """The file itself, or the directory that it is in."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    plugin = elsewhere / "audit.py"
+    plugin.write_text(AUDIT.format("1"))
+    (site.directory / "linked").symlink_to(elsewhere / link)
+    use = "./linked/audit.py" if link == "." else "./audit.py"
+    if link != ".":
+        (site.directory / "linked").rename(site.directory / "audit.py")
+    site.write("handlerkit.toml", MODULES + LOCAL.replace("./audit.py", use))
+    site.freeze()
+    assert site.ask().is_frozen
+    plugin.write_text(AUDIT.format("2"))
+
+    assert f"error[HK603]: {use[2:]} has changed" in site.ask().log
+
+
 def test_a_plugin_without_distribution_that_changed_is_noticed(site):
     site.write("audit.py", AUDIT.format("1"))
     site.write("handlerkit.toml", f'{MODULES}[plugins.mine]\nuse = "audit:Audit"\n')
