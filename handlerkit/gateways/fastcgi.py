@@ -21,6 +21,7 @@ from handlerkit.protocols.fastcgi import (
     Refused,
     Request,
 )
+from handlerkit.protocols.fastcgi_opening import Opening
 
 if TYPE_CHECKING:
     import socket
@@ -48,10 +49,12 @@ def conversing(
         "FCGI_MPXS_CONNS": int(limits.max_requests > 1),
     }
 
+    opening = Opening()
+
     def converse(server: Server, sock: socket.socket, peer: Any) -> Conversation | None:
         if peers and type(peer) is tuple and plain_address(peer[0]) not in peers:
             return None
-        protocol = Connection(limits, values)
+        protocol = Connection(limits, values, opening)
         return FastCGIConversation(sock, peer, server, protocol, limits.max_unread)
 
     return converse

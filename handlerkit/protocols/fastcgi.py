@@ -23,27 +23,27 @@ read in one go.
 
 from __future__ import annotations
 
-from struct import Struct
-
 from handlerkit.errors import ProtocolError, RequestError
 from handlerkit.protocols import fastcgi_states as states
 from handlerkit.protocols.fastcgi_limits import Limits
+from handlerkit.protocols.fastcgi_opening import (
+    BEGINNINGS,
+    ENDS,
+    LENGTHS,
+    PARAMS_END,
+)
 from handlerkit.protocols.fastcgi_params import PARAMS_TOO_LARGE, answer_values
 from handlerkit.protocols.fastcgi_records import (
     BEGIN_BODY,
-    BEGIN_REQUEST,
     CANT_MPX_CONN,
     HEADER,
     KEEP_CONN,
     OVERLOADED,
-    PARAMS,
     REQUEST_COMPLETE,
     RESPONDER,
-    STDIN,
     UNKNOWN_ROLE,
     VERSION,
     end_request,
-    header,
     unknown_type,
     values_result,
 )
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import ClassVar
 
+    from handlerkit.protocols.fastcgi_opening import Opening
     from handlerkit.protocols.fastcgi_request import Event
 
     Take = Callable[["Connection", memoryview, list[Event]], None]
@@ -79,18 +80,6 @@ __all__ = [
 
 _MAX_VALUES = 4096  # bytes of GET_VALUES; the names known are three of 15
 
-# How fronts begin a request, up to the lengths of the first PARAMS, and whether they
-# keep the connection; then the ends of PARAMS and of an empty STDIN. All number it 1.
-_BEGINNINGS = {
-    header(BEGIN_REQUEST, 1, BEGIN_BODY.size)
-    + BEGIN_BODY.pack(RESPONDER, keep)
-    + header(PARAMS, 1, 0)[:4]: bool(keep)
-    for keep in (0, KEEP_CONN)
-}
-_LENGTHS = Struct("!20xHBx")  # of the content and the padding, after the beginning
-_PARAMS_END = header(PARAMS, 1, 0)
-_ENDS = _PARAMS_END + header(STDIN, 1, 0)
-
 _NOBODY = Request(0, keep=True)  # whom a record of an unknown id is for
 _NOBODY.stands = states.UNKNOWN
 
@@ -102,6 +91,8 @@ class Connection:
         limits: how much it may.
         values: what GET_VALUES is answered, of FCGI_MAX_CONNS, FCGI_MAX_REQS and
             FCGI_MPXS_CONNS (4.1).
+        opening: what this front begins its requests with, if several connections are
+            to learn it together.
     """
 
     __slots__ = (
@@ -114,14 +105,21 @@ class Connection:
         "_left",
         "_limits",
         "_open",
+        "_opening",
         "_padding",
         "_request",
         "_task",
         "_values",
     )
 
-    def __init__(self, limits: Limits, values: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        values: Mapping[str, int] | None = None,
+        opening: Opening | None = None,
+    ) -> None:
         self._limits = limits
+        self._opening = opening
         self._values = values or {}
         self._open: dict[int, Request] = {}
         self._last = False
@@ -203,29 +201,30 @@ class Connection:
 
         What this does not know is read record by record, and comes to the same.
         """
-        keep = _BEGINNINGS.get(data[:20])
-        if keep is None or len(data) < _LENGTHS.size:
+        keep = BEGINNINGS.get(data[:20])
+        if keep is None or len(data) < LENGTHS.size:
             return 0
-        size, padding = _LENGTHS.unpack_from(data)
-        begin = _LENGTHS.size
+        size, padding = LENGTHS.unpack_from(data)
+        begin = LENGTHS.size
         end: int = begin + size + padding
-        ends = data[end : end + len(_ENDS) + 1]
+        ends = data[end : end + len(ENDS) + 1]
         if not (
-            ends.startswith(_PARAMS_END) and 0 < size <= self._limits.max_params_size
+            ends.startswith(PARAMS_END) and 0 < size <= self._limits.max_params_size
         ):
             return 0
         self._idle_records = 0
         request = self._open[1] = Request(1, keep=keep)
         try:
-            request.read_params(data[begin : begin + size], self._limits)
+            content = data[begin : begin + size]
+            request.read_params(content, self._limits, self._opening)
         except RequestError as error:
             _refuse(request, error, events)
         else:
             events.append(request)
-            if ends == _ENDS:
+            if ends == ENDS:
                 request.end_body()
                 return len(data)
-        return end + len(_PARAMS_END)
+        return end + len(PARAMS_END)
 
     def _read_records(self, data: bytes, at: int, events: list[Event]) -> None:
         """Walk through records, each of them a header, content and padding."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import NoReturn
 
+    from handlerkit.protocols.fastcgi_opening import Opening
+
 TOO_LARGE = "413 Content Too Large"
 PARAMS_TOO_LARGE = "431 Request Header Fields Too Large"
 
@@ -24,21 +26,24 @@ _MAX_DIGITS = 18
 _NO_LIMIT = 10**_MAX_DIGITS
 
 
-def read_params(content: bytes | bytearray, limits: Limits) -> dict[str, str]:
+def read_params(
+    content: bytes | bytearray, limits: Limits, opening: Opening | None = None
+) -> dict[str, str]:
     """Give the parameters of a request, for environ (PEP 3333); bytes become latin-1.
 
-    For names that are repeated see `join_repeated`.
+    For names that are repeated see `join_repeated`. An ``opening`` is what the front
+    has begun other requests with.
 
     Raises:
         RequestError: a pair is cut off, a name is malformed or poses as one of the
             server's own, or there is more than the limits allow.
     """
     text = content.decode("latin-1")
-    environ: dict[str, str] = {}
-    at = count = 0
+    environ, start = ({}, 0) if opening is None else opening.match(text)
+    at, count = start, 0
     try:
         # What `_pairs` does, without a step for each.
-        for count in range(limits.max_params + 1):  # noqa: B007 - counts them
+        for count in range(len(environ), limits.max_params + 1):  # noqa: B007 - counts them
             name_size = content[at]
             value_size = content[at + 1]
             if name_size < _LONG_FORM > value_size:
@@ -55,7 +60,10 @@ def read_params(content: bytes | bytearray, limits: Limits) -> dict[str, str]:
         _refuse(f"there are more than {limits.max_params} parameters", PARAMS_TOO_LARGE)
     if len(environ) != count:
         environ = join_repeated(_pairs(content, limits))
+        opening = None
     check_names(environ)
+    if opening is not None and not start:
+        opening.learn(environ)
     return environ
 
 

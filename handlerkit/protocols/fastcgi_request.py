@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from handlerkit.errors import ProtocolError
     from handlerkit.protocols.fastcgi_limits import Limits
+    from handlerkit.protocols.fastcgi_opening import Opening
 
 
 class Request:
@@ -101,13 +102,18 @@ class Request:
         self._params = None
         self.read_params(content or b"", limits)
 
-    def read_params(self, content: bytes | bytearray, limits: Limits) -> None:
+    def read_params(
+        self,
+        content: bytes | bytearray,
+        limits: Limits,
+        opening: Opening | None = None,
+    ) -> None:
         """Read all the parameters, and find how long the body is.
 
         Raises:
             RequestError: they are malformed or over a limit.
         """
-        self.environ = environ = read_params(content, limits)
+        self.environ = environ = read_params(content, limits, opening)
         if environ.get("CONTENT_LENGTH"):
             self.length = body_length(environ, limits)
         self.stands = IN_STDIN
