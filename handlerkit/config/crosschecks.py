@@ -64,7 +64,31 @@ _DERIVED["fastcgi"] = _DERIVED["scgi"] = {
     "http_version": "the web server in front writes the status line",
 }
 _HTTP_LIMITS = ("max_request_line", "max_headers")
-_FRONT_LIMITS = ("max_params", "max_requests")
+_FASTCGI_LIMITS = (
+    *("max_param_name", "max_param_value", "max_requests", "max_unread"),
+    "max_idle_records",
+)
+_FRONT_LIMITS = ("max_params", *_FASTCGI_LIMITS)
+# Of gunicorn, what its own workers heed, which speak HTTP.
+_OF_HTTP = frozenset(
+    (
+        *("limit_request_line", "limit_request_fields", "limit_request_field_size"),
+        *("keepalive", "worker_class", "worker_connections", "sendfile", "http_parser"),
+        *("forwarded_allow_ips", "secure_scheme_headers", "forwarder_headers"),
+        *("header_map", "strip_header_spaces", "permit_obsolete_folding"),
+        *("permit_unconventional_http_method", "permit_unconventional_http_version"),
+        *("casefold_http_method", "root_path", "tmp_upload_dir"),
+        *("proxy_protocol", "proxy_allow_ips", "protocol", "uwsgi_allow_ips"),
+        *("accesslog", "access_log_format", "disable_redirect_access_to_syslog"),
+        *("pre_request", "post_request", "ssl_context", "keyfile", "certfile"),
+        *("ssl_version", "cert_reqs", "ca_certs", "suppress_ragged_eofs"),
+        *("do_handshake_on_connect", "ciphers", "asgi_loop", "asgi_lifespan"),
+        *("asgi_disconnect_grace_period", "websocket_max_message_size"),
+        *("http_protocols", "http2_cleartext", "http2_max_concurrent_streams"),
+        *("http2_initial_window_size", "http2_max_frame_size"),
+        "http2_max_header_list_size",
+    )
+)
 # What an attribute follows from, where it is no setting.
 _FOLLOWS = {
     "wsgi_multithread": ("server", "threads"),
@@ -79,7 +103,7 @@ _UNHEEDED = {
     ),
     "builtin": _FRONT_LIMITS,
     "fastcgi": _HTTP_LIMITS,
-    "scgi": (*_HTTP_LIMITS, "max_requests", "keep_alive_timeout"),
+    "scgi": (*_HTTP_LIMITS, *_FASTCGI_LIMITS, "keep_alive_timeout"),
 }
 
 
@@ -104,6 +128,7 @@ def check_entry(
     ]
     if entry == "serve":
         warnings += _unheeded(config, running)
+        warnings += _unheeded_of_gunicorn(config, running)
     return faults, warnings
 
 
@@ -194,6 +219,24 @@ def _unheeded(config: Config, running: str) -> list[Fault]:
         )
         for name in _UNHEEDED[running]
         if getattr(config.server, name) != fields[name].default
+    ]
+
+
+def _unheeded_of_gunicorn(config: Config, running: str) -> list[Fault]:
+    """Warn of what is about HTTP where gunicorn only manages the processes."""
+    if running not in _PROTOCOLS.values():
+        return []
+    return [
+        Fault(
+            "HK409",
+            f"{name} of gunicorn has no effect on {_RUNS[running]}",
+            path=("server", "gunicorn", name),
+            hint="it is about HTTP, which the web server in front speaks",
+            also=[_decider(running)],
+            on="key",
+        )
+        for name in config.server.gunicorn
+        if name in _OF_HTTP
     ]
 
 

@@ -226,10 +226,32 @@ class ServerSettings(Table):
     max_params: int = Field(
         default=250, ge=1, description="CGI variables of a FastCGI or SCGI request."
     )
+    max_param_name: int = Field(
+        default=1024,
+        ge=127,
+        description="Bytes of a name among the variables of a FastCGI request.",
+    )
+    max_param_value: int = Field(
+        default=65536,
+        ge=127,
+        description="Bytes of a value among the variables of a FastCGI request.",
+    )
     max_requests: int = Field(
         default=16,
         ge=1,
         description="Requests open at one time on one FastCGI connection.",
+    )
+    max_unread: int = Field(
+        default=262144,
+        ge=1,
+        description="Bytes of a request body by FastCGI that wait for the application, "
+        "before nothing more is read.",
+    )
+    max_idle_records: int = Field(
+        default=100,
+        ge=1,
+        description="FastCGI records in a row that bring nothing, before the "
+        "connection is cut.",
     )
     max_body: int = Field(
         default=1073741824, ge=0, description="Bytes of a request body; 0 for no limit."

@@ -77,7 +77,11 @@ def make_server(
 _COMMON = ("max_body", "max_header_size")
 _LIMITS = {
     "HTTP": (*_COMMON, "max_headers", "max_request_line"),
-    "FastCGI": (*_COMMON, "max_params", "max_requests"),
+    "FastCGI": (
+        *_COMMON,
+        *("max_params", "max_param_name", "max_param_value"),
+        *("max_requests", "max_unread", "max_idle_records"),
+    ),
     "SCGI": (*_COMMON, "max_params"),
 }
 

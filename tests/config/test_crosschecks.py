@@ -3,6 +3,7 @@
 import pytest
 
 from handlerkit import config
+from handlerkit.config import crosschecks
 
 
 def check(valid, table, entry, nearest=None):
@@ -137,6 +138,45 @@ def test_server_software_without_effect_is_warned_of(valid, entry, origin, warne
 def test_a_limit_that_an_engine_does_not_hold_is_warned_of(valid, server, warned):
     assert check(valid, {"server": server}, "serve") == ([], warned)
     assert check(valid, {"server": server}, "wsgi") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "warned"),
+    [
+        ("FastCGIHandler", ["limit_request_line", "forwarded_allow_ips"], 2),
+        ("SCGIHandler", ["keepalive", "max_requests", "proc_name"], 1),
+        ("FastCGIHandler", ["max_requests", "loglevel", "timeout"], 0),
+        ("auto", ["limit_request_line"], 0),
+    ],
+)
+def test_what_gunicorn_heeds_for_http_only_is_warned_of(valid, kind, names, warned):
+    table = {
+        "handler": {"class": kind},
+        "server": {"gunicorn": dict.fromkeys(names, "1")},
+    }
+    _, warnings = config.check_entry(valid(table), "serve")
+
+    assert [fault.code for fault in warnings] == ["HK409"] * warned
+    assert [fault.path[-1] for fault in warnings] == names[:warned]
+
+
+def test_what_gunicorn_heeds_for_http_only_is_known_to_gunicorn():
+    known = pytest.importorskip("gunicorn.config").make_settings()
+
+    assert known.keys() >= crosschecks._OF_HTTP
+
+
+@pytest.mark.parametrize(
+    ("kind", "warned"), [("FastCGIHandler", 0), ("SCGIHandler", 5), ("auto", 5)]
+)
+def test_a_limit_of_fastcgi_is_warned_of_elsewhere(valid, kind, warned):
+    names = (
+        *("max_param_name", "max_param_value"),
+        *("max_requests", "max_unread", "max_idle_records"),
+    )
+    table = {"handler": {"class": kind}, "server": dict.fromkeys(names, 999)}
+
+    assert check(valid, table, "serve") == ([], ["HK409"] * warned)
 
 
 def test_the_builtin_server_has_one_process(valid):
