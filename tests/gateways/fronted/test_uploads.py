@@ -290,9 +290,11 @@ def test_half_sent_bodies_do_not_outlast_a_stop(serve, way, size):
 
 @pytest.mark.parametrize("before", [0, THREADS], ids=["collected", "waiting"])
 def test_what_is_aborted_before_its_body_is_there_does_not_run(serve, before):
-    way = WAYS["FastCGI kept"]
-    served = way.serve(serve, echo)
-    way.crowd(served, before, LARGE)
+    way, counting = WAYS["FastCGI kept"], Counting()
+    served = way.serve(serve, counting)
+    way.crowd(served, before, LARGE, PATH_INFO="/upload")
+    for _ in range(min(before, THREADS - 1)):
+        assert counting.begun.acquire(timeout=PATIENCE)
     client = served.client()
     way.begin(client, LARGE if before else SMALL)
     assert way.ask(served).status == "200 OK"
