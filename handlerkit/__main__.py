@@ -18,6 +18,12 @@ def main() -> "NoReturn":
     """Run the command line; always ends in SystemExit."""
     config = _config_of_cgi(sys.argv[1:])
     if config is None:
+        if sys.argv[1:2] == ["serve"]:
+            # What the command line imports takes a while, and SIGHUP is no reason
+            # to end meanwhile.
+            from handlerkit.gateways.hangups import Hangups
+
+            Hangups().take()
         from handlerkit.cli import main as run
 
         run()

@@ -30,15 +30,22 @@ class Hangups:
         self._had_terminal = False
 
     def __enter__(self) -> Hangups:  # noqa: PYI034 - typing.Self costs its import
-        main = threading.current_thread() is threading.main_thread()
-        if _SIGHUP is not None and main:
-            self._had_terminal = _has_terminal()
-            self._before = signal.signal(_SIGHUP, self._hang_up)
+        self.take()
         return self
 
     def __exit__(self, *_: object) -> None:
         if _SIGHUP is not None and self._before is not None:
             signal.signal(_SIGHUP, self._before)
+
+    def take(self) -> None:
+        """Take the signal, and what another, that had it before, has not told."""
+        main = threading.current_thread() is threading.main_thread()
+        if _SIGHUP is not None and main:
+            self._had_terminal = _has_terminal()
+            self._before = signal.signal(_SIGHUP, self._hang_up)
+            before = getattr(self._before, "__self__", None)
+            if isinstance(before, Hangups):
+                self._came = self._came or before._came  # noqa: SLF001 - one of this class
 
     def tell(self, function: Callable[[], object]) -> None:
         """Call a function for each SIGHUP from now on, and now if one has come."""

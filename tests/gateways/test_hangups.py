@@ -33,6 +33,16 @@ def test_what_came_early_is_told_once_there_is_somebody():
         assert told == ["reload"] * 2
 
 
+def test_what_came_before_the_command_was_imported_is_told_too():
+    told = []
+    with Hangups():
+        signal.raise_signal(signal.SIGHUP)
+        with Hangups() as hangups:
+            hangups.tell(lambda: told.append("reload"))
+
+    assert told == ["reload"]
+
+
 def test_a_thread_leaves_the_signal_alone():
     """Python lets only the main thread take signals."""
     before = signal.getsignal(signal.SIGHUP)

@@ -184,6 +184,38 @@ def test_a_hangup_during_the_start_is_a_reload_after_it(shop):
     assert serving.request().body == b"red"
 
 
+def test_a_hangup_before_anything_is_imported_is_one_too(shop):
+    shop.write("handlerkit.toml", CONFIG.format("red"))
+    program = f"""
+import signal, sys
+from handlerkit.__main__ import main
+
+class Hangup:
+    def find_spec(name, *_):
+        if name in ("handlerkit.cli", "pydantic"):
+            signal.raise_signal(signal.SIGHUP)
+
+sys.meta_path.insert(0, Hangup)
+sys.path.insert(0, {str(shop.directory)!r})
+sys.argv = ["handlerkit", "serve", "--bind", "127.0.0.1:0"]
+main()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=shop.directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(handlerkit.__file__).parent.parent)},
+    ) as process:
+        try:
+            found = any("closed red" in line for line in process.stdout)
+        finally:
+            process.kill()
+
+    assert found
+
+
 def test_a_hangup_during_the_stop_is_ignored(shop):
     serving = shop(CONFIG.format("red"), "unix")
     begun = Connection(serving.bind)
