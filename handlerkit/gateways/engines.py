@@ -47,6 +47,7 @@ def run(
     load: Callable[[], Hosted],
     *,
     options: Mapping[str, object],
+    listens: Callable[[], None],
     **listening: Any,
 ) -> int:
     """Serve on an engine until it is told to stop; give the exit code, 0 or 1.
@@ -56,6 +57,7 @@ def run(
         load: makes the kit, in each worker; in a child of its own before a reload,
             which is refused where it raises.
         options: ``[server.<engine>]``, checked by `check_options`.
+        listens: is called once the address is had, before anything is served.
         listening: from ``[server]``: ``bind``, an address; ``workers``, processes;
             ``threads`` of each; ``backlog``, connections that may wait;
             ``graceful_timeout``, seconds that running exchanges get at a stop, rounded
@@ -67,7 +69,7 @@ def run(
         SystemExit: in a worker of gunicorn, at its end.
     """
     serve = granian.run if engine == "granian" else gunicorn.run
-    return serve(load, options=_thaw(options), **listening)
+    return serve(load, options=_thaw(options), listens=listens, **listening)
 
 
 def _thaw(value: Any) -> Any:

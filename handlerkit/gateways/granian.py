@@ -115,6 +115,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     graceful_timeout: float,
     unix_mode: int,
     options: Mapping[str, object],
+    listens: Callable[[], None],
 ) -> int:
     """Serve on granian, as `engines.run` describes.
 
@@ -137,6 +138,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     }
     _check_portable(load)
     server = import_module("granian.server").Server("handlerkit", **chosen)
+    listens()
     server.signal_handler_reload = partial(_reload, load, server.signal_handler_reload)
     try:
         server.serve(target_loader=partial(_load, load), wrap_loader=False)

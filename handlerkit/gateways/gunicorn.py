@@ -80,6 +80,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
     graceful_timeout: float,
     unix_mode: int,
     options: Mapping[str, object],
+    listens: Callable[[], None],
     unix_owner: str = "",
     worker_class: str = "",
 ) -> int:
@@ -104,6 +105,7 @@ def run(  # noqa: PLR0913 - the table [server], an argument for each key
         settings["bind"] = _sockets(bind, backlog, unix_mode, unix_owner)
     if worker_class:
         settings["worker_class"] = worker_class
+    listens()
     arbiter = import_module("handlerkit.gateways.arbiter")
     us = os.getpid()
     try:

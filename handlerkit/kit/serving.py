@@ -19,7 +19,7 @@ from handlerkit.kit.describing import describe
 from handlerkit.kit.running import Fronted, Hosted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from typing import Any
     from wsgiref.types import WSGIApplication
 
@@ -78,16 +78,25 @@ def serve(
         faults += exc.faults
     if faults:
         raise ConfigError(document.arrange(faults))
-    for line in lines:
-        say(line)
     if isinstance(source, (str, PurePath)):
         source = Path(source).absolute()
     started = config.Written(document, settings)
     told = [("app",), *([("server", "bind")] if given else [])]
-    return _run_engine(server, partial(_hosted, source, app, started, told), address)
+    hosted = partial(_hosted, source, app, started, told)
+    return _run_engine(server, hosted, address, partial(_announce, say, lines))
 
 
-def _run_engine(server: ServerSettings, hosted: partial[Hosted], address: str) -> int:
+def _announce(say: Callable[[str], None], lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line)
+
+
+def _run_engine(
+    server: ServerSettings,
+    hosted: partial[Hosted],
+    address: str,
+    listens: Callable[[], None],
+) -> int:
     options = server.granian if server.engine == "granian" else server.gunicorn
     more: dict[str, Any] = {}
     if server.engine == "builtin":
@@ -97,6 +106,7 @@ def _run_engine(server: ServerSettings, hosted: partial[Hosted], address: str) -
         "gunicorn" if more else server.engine,
         hosted,
         options=options,
+        listens=listens,
         bind=address,
         workers=server.workers,
         threads=server.threads,

@@ -368,6 +368,7 @@ def test_an_address_in_use_is_one_line_and_exit_code_1(launch, engine):
 
     assert code == 1
     assert f"cannot listen at {bind}" in log
+    assert "shop:application" not in log
     assert "Traceback" not in log
 
 
