@@ -40,6 +40,8 @@ _REFUSAL = (
 # Seconds, and bytes at a time, for what the application left of the request.
 _PATIENCE = 2.0
 _BLOCK = 65536
+# A length of more digits is no length.
+_DIGITS = 20
 
 
 class Request(io.FileIO):
@@ -136,7 +138,7 @@ class Streams:
     def _left(self) -> bool:
         """Say whether there is more of the request than was read."""
         length = os.environ.get("CONTENT_LENGTH", "")
-        if length.isascii() and length.isdigit():
+        if length.isascii() and length.isdigit() and len(length) <= _DIGITS:
             return self._raw.taken < int(length)
         return "HTTP_TRANSFER_ENCODING" in os.environ
 

@@ -97,3 +97,21 @@ def test_a_socket_that_is_never_closed_is_not_read_for_ever(site, length):
         assert child.wait(timeout=30) == 0
         ours.setblocking(False)
         assert ours.recv(65536).endswith(b"None")
+
+
+def test_a_length_that_is_none_is_no_length_of_a_socket_either(site):
+    ours, theirs = socket.socketpair()
+    script = "import handlerkit; raise SystemExit(handlerkit.run_cgi('good.toml'))"
+    with ours, theirs:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=site,
+            env={**ENVIRON, "CONTENT_LENGTH": "9" * 5000},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=30,
+        )
+        assert ours.recv(65536).startswith(b"Status: 400 ")
+    assert (done.returncode, done.stderr) == (0, b"")
