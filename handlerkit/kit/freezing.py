@@ -44,8 +44,8 @@ def freeze(path: Path) -> Path:
 
     Raises:
         ConfigError: the configuration is invalid, or cannot be frozen.
-        HandlerkitError: who may write to the directory is not to be trusted.
-        OSError: it cannot be written.
+        HandlerkitError: who may write to the directory is not to be trusted, or it
+            cannot be written.
     """
     time.sleep(2 * TICK / 1e9)  # what was written just before is no change meanwhile
     kit = load(path, app=_no_application, entry="cgi")
@@ -61,13 +61,16 @@ def write(kit: Kit, path: Path) -> Path:
 
     Raises:
         ConfigError: the configuration cannot be frozen.
-        HandlerkitError: who may write to the directory is not to be trusted.
-        OSError: it cannot be written.
+        HandlerkitError: who may write to the directory is not to be trusted, or it
+            cannot be written.
     """
     text = frozen_text(kit, path)
     file = path.with_name(frozen_name(path.name))
     check_folder(str(path.absolute().parent))
-    _replace(file, text.encode(), path.stat())
+    try:
+        _replace(file, text.encode(), path.stat())
+    except OSError as exc:
+        raise HandlerkitError(f"{file} cannot be written: {exc.strerror}") from exc
     with suppress(OSError):  # without, each process compiles it, and looks for the rest
         cached = py_compile.compile(
             str(file),

@@ -119,6 +119,16 @@ def test_nothing_is_written_where_it_would_not_be_taken(site, place):
     assert not site.frozen.exists()
 
 
+def test_what_cannot_be_written_is_named_as_itself(site):
+    """Not as the file that was to be put in its place."""
+    site.frozen.mkdir()
+    done = site.run("freeze")
+
+    said = f"handlerkit: {site.frozen.name} cannot be written: Is a directory\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    assert [p.name for p in site.directory.iterdir() if p.name.startswith(".")] == []
+
+
 def test_where_nothing_is_frozen_nothing_is_said(site):
     site.directory.chmod(0o777)
 
