@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.fronts import free_port
+
 # How long anything takes says nothing about it: the machine may be busy.
 settings.register_profile(
     "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -162,8 +164,7 @@ class Serve:
         """Give a unix socket of the test's own, or a port that is free now."""
         if transport == "unix":
             return f"unix:{self.directory / 's'}"
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            return f"127.0.0.1:{server.getsockname()[1]}"
+        return f"127.0.0.1:{free_port()}"
 
     def launch(self, config: str, bind: str, **environ: str) -> Serving:
         """Start it, whatever becomes of it."""

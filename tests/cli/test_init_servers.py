@@ -9,17 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from handlerkit.cli.main import run as handlerkit
-from tests.gateways.conftest import MODULES, free_port, program, stop, unprivileged
-
-DEADLINE = 20.0  # seconds until a server must serve
-TRIES = 5  # another process may take a free port between its choice and its use
+from tests.fronts import DEADLINE, program, running, stop
 
 APP = """\
 import json
@@ -61,43 +57,8 @@ def application(environ, start_response):
 CONFIG = '[app]\ntarget = "app:application"\n'
 
 MAINS = {
-    "nginx": """\
-daemon off;
-master_process off;
-pid {run}/nginx.pid;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {run}/body;
-  proxy_temp_path {run}/proxy;
-  fastcgi_temp_path {run}/fastcgi;
-  scgi_temp_path {run}/scgi;
-  uwsgi_temp_path {run}/uwsgi;
-  include {snippet.parent}/*.upstream.conf;
-  server {{
-    listen 127.0.0.1:{port};
-    include {snippet};
-  }}
-}}
-""",
+    "nginx": "include {snippet};",
     "apache": """\
-ServerRoot "{run}"
-DefaultRuntimeDir "{run}"
-PidFile "{run}/pid"
-ServerName localhost
-Listen 127.0.0.1:{port}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule alias_module {modules}/mod_alias.so
-LoadModule headers_module {modules}/mod_headers.so
-LoadModule setenvif_module {modules}/mod_setenvif.so
-LoadModule cgid_module {modules}/mod_cgid.so
-LoadModule proxy_module {modules}/mod_proxy.so
-LoadModule proxy_http_module {modules}/mod_proxy_http.so
-LoadModule proxy_fcgi_module {modules}/mod_proxy_fcgi.so
-LoadModule proxy_scgi_module {modules}/mod_proxy_scgi.so
-ScriptSock "{run}/cgid"
-ErrorLog "{run}/error.log"
 DocumentRoot "{run}/htdocs"
 <Directory "/">
   Require all denied
@@ -107,20 +68,12 @@ DocumentRoot "{run}/htdocs"
 </Directory>
 Include "{snippet}"
 """,
-    "lighttpd": """\
-server.modules = ()
-server.document-root = "{run}/htdocs"
-server.bind = "127.0.0.1"
-server.port = {port}
-server.upload-dirs = ("{run}")
-include "{snippet}"
-""",
+    "lighttpd": 'include "{snippet}"',
 }
-COMMANDS = {
-    "nginx": ("nginx", "-e", "stderr", "-p", "{run}", "-c"),
-    "apache": ("apache2", "-DFOREGROUND", "-f"),
-    "lighttpd": ("lighttpd", "-D", "-f"),
-}
+APACHE_MODULES = (
+    *("alias", "headers", "setenvif", "cgid"),
+    *("proxy", "proxy_http", "proxy_fcgi", "proxy_scgi"),
+)
 FRONTED = [
     *(("apache", "fastcgi"), ("apache", "scgi")),
     *(("lighttpd", "fastcgi"), ("lighttpd", "scgi")),
@@ -177,40 +130,13 @@ def said_of_the_configuration(snippet: Path) -> str:
 
 @contextlib.contextmanager
 def fronted(kind: str, via: str, url: str, run: Path, snippet: Path) -> Iterator[Front]:
-    config, log = run / "main.conf", run / "error.log"
-    name, *options = COMMANDS[kind]
-    command = [program(name), *(each.format(run=run) for each in options), str(config)]
-    if kind == "apache":
-        command = unprivileged(command)
-    (run / "htdocs").mkdir(exist_ok=True)
-    for _ in range(TRIES):
-        port = free_port()
-        config.write_text(
-            MAINS[kind].format(run=run, port=port, snippet=snippet, modules=MODULES)
-        )
-        with (
-            log.open("ab") as output,
-            subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            ) as process,
-        ):
-            try:
-                if serves(process, port):
-                    yield Front(kind, via, url, port)
-                    return
-            finally:
-                stop(process)
-    pytest.fail(f"{kind} does not start:\n{log.read_text()}")
-
-
-def serves(process: subprocess.Popen[bytes], port: int) -> bool:
-    end = time.monotonic() + DEADLINE
-    while process.poll() is None and time.monotonic() < end:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-        time.sleep(0.02)
-    return False
+    root = run / "htdocs"
+    root.mkdir(exist_ok=True)
+    text = MAINS[kind].format(run=run, snippet=snippet)
+    modules = APACHE_MODULES if kind == "apache" else ()
+    http = f"include {snippet.parent}/*.upstream.conf;"
+    with running(kind, run, text, modules=modules, http=http, root=root) as port:
+        yield Front(kind, via, url, port)
 
 
 def write(site: Path, *arguments: str) -> Path:
@@ -488,7 +414,7 @@ def test_nobody_is_logged_in_who_only_says_so(make_front, kind, via):
 def test_a_piece_is_passed_on_before_the_next_one_is_there(make_front, kind, via):
     """The second one is made after the client has the first."""
     front = make_front(kind, via, "/a.b/c")
-    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=30)
 
     with contextlib.closing(connection):
         connection.request("GET", "/a.b/c/pieces")

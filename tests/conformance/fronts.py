@@ -1,42 +1,11 @@
 """The hosts behind nginx, Apache httpd and lighttpd, by FastCGI or SCGI."""
 
-import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
 
-import pytest
-
 from tests.conformance.hosts import STARTED, Host, Server, end, our_hosts
-
-NGINX = """\
-daemon off;
-master_process off;
-pid {run}/nginx.pid;
-error_log {run}/front.log notice;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  client_body_temp_path {run}/body;
-  proxy_temp_path {run}/proxy;
-  fastcgi_temp_path {run}/fastcgi;
-  scgi_temp_path {run}/scgi;
-  uwsgi_temp_path {run}/uwsgi;
-  keepalive_timeout 1s;
-  merge_slashes off;
-  client_max_body_size 0;
-  upstream app {{ server {address}; {keepalive} }}
-  server {{
-    listen 127.0.0.1:{port};
-    server_name localhost;
-    location / {{
-{directives}
-    }}
-  }}
-}}
-"""
+from tests.fronts import command, configuration, listens
 
 NGINX_PARAMS = {
     "SCRIPT_NAME": '""',
@@ -57,48 +26,25 @@ NGINX_PARAMS = {
 }
 
 APACHE = """\
-ServerRoot "{run}"
-DefaultRuntimeDir "{run}"
-PidFile "{run}/pid"
-ServerName localhost
-Listen 127.0.0.1:{port}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule alias_module {modules}/mod_alias.so
-LoadModule proxy_module {modules}/mod_proxy.so
-LoadModule proxy_fcgi_module {modules}/mod_proxy_fcgi.so
-LoadModule proxy_scgi_module {modules}/mod_proxy_scgi.so
-LoadModule setenvif_module {modules}/mod_setenvif.so
 KeepAliveTimeout 1
-StartServers 1
-ThreadsPerChild 8
-MinSpareThreads 1
-MaxSpareThreads 8
-MaxRequestWorkers 8
-ErrorLog "{run}/front.log"
 AllowEncodedSlashes NoDecode
 SetEnvIf Request_URI ^ ap_trust_cgilike_cl
 SetEnvIf X-TLS on HTTPS=on
-{directives}
 """
 
 LIGHTTPD = """\
-server.modules = ("mod_setenv", "mod_fastcgi", "mod_scgi")
-server.document-root = "{run}"
-server.bind = "127.0.0.1"
-server.port = {port}
-server.errorlog = "{run}/front.log"
-server.upload-dirs = ("{run}")
 server.max-keep-alive-idle = 1
 server.stream-response-body = 1
 server.stream-request-body = 1
 server.http-parseopts = ("url-normalize" => "disable")
-$REQUEST_HEADER["X-TLS"] == "on" {{ setenv.add-environment = ("HTTPS" => "on") }}
-{directives}
+$REQUEST_HEADER["X-TLS"] == "on" { setenv.add-environment = ("HTTPS" => "on") }
 """
 
-MODULES = "/usr/lib/apache2/modules"  # where Debian keeps httpd's
-PATHS = ":/usr/local/sbin:/usr/sbin:/sbin"
+MODULES = {
+    "nginx": (),
+    "apache": ("alias", "proxy", "proxy_fcgi", "proxy_scgi", "setenvif"),
+    "lighttpd": ("mod_setenv", "mod_fastcgi", "mod_scgi"),
+}
 HANDLERS = {"FastCGI": "FastCGIHandler", "SCGI": "SCGIHandler"}
 SETTINGS = """
 [handler]
@@ -111,7 +57,7 @@ threads = 4
 
 
 def nginx(host: "Fronted") -> str:
-    """Give the configuration of nginx that the how-to page gives."""
+    """Give what the how-to page gives for nginx."""
     prefix = host.protocol.lower()
     params = dict(NGINX_PARAMS)
     if prefix == "scgi":
@@ -126,17 +72,11 @@ def nginx(host: "Fronted") -> str:
     lines += [f"{prefix}_param {name} {value};" for name, value in params.items()]
     if host.keep:
         lines.append("fastcgi_keep_conn on;")
-    return NGINX.format(
-        run=host.directory,
-        port=host.port,
-        address=host.address,
-        keepalive="keepalive 4;" if host.keep else "",
-        directives="\n".join(f"      {line}" for line in lines),
-    )
+    return "\n".join(["server_name localhost;", "location / {", *lines, "}"])
 
 
 def apache(host: "Fronted") -> str:
-    """Give a configuration for httpd.
+    """Give the directives of httpd.
 
     For SCGI the application stands where a CGI program would, as some file: the
     PATH_INFO that ProxyPass can give is not decoded.
@@ -157,12 +97,7 @@ def apache(host: "Fronted") -> str:
             f'Alias "/" "{host.directory}/file/"',
             f'<Location "/">\nSetHandler "proxy:{to}"\n</Location>',
         ]
-    return APACHE.format(
-        run=host.directory,
-        port=host.port,
-        modules=MODULES,
-        directives="\n".join(lines),
-    )
+    return "\n".join([APACHE, *lines])
 
 
 def lighttpd(host: "Fronted") -> str:
@@ -182,16 +117,10 @@ def lighttpd(host: "Fronted") -> str:
             f'"{name}" => "{value}"' for name, value in host.environment().items()
         )
         pairs += ['"max-procs" => 1', f'"bin-environment" => ({names})']
-    directives = f'{module}.server = ("/" => (({", ".join(pairs)})))'
-    return LIGHTTPD.format(run=host.directory, port=host.port, directives=directives)
+    return f'{LIGHTTPD}{module}.server = ("/" => (({", ".join(pairs)})))'
 
 
-CONFIGS = {"nginx": nginx, "Apache": apache, "lighttpd": lighttpd}
-COMMANDS = {
-    "nginx": ("nginx", "-e", "stderr", "-p", "{run}", "-c", "{config}"),
-    "Apache": ("apache2", "-DFOREGROUND", "-f", "{config}"),
-    "lighttpd": ("lighttpd", "-D", "-f", "{config}"),
-}
+TEXTS = {"nginx": nginx, "apache": apache, "lighttpd": lighttpd}
 
 
 class Fronted(Server):
@@ -204,15 +133,16 @@ class Fronted(Server):
         name += " kept" if keep else ""
         super().__init__(
             name,
-            front_command,
+            lambda host: command(host.front, host.directory, host.front_config),
             frozenset({"http", "hooks", "own", "front"}),
             ours=ours,
             directory=directory / name.lower().replace(" ", "-"),
         )
-        self.front = front
+        self.front = front.lower()
         self.protocol = protocol
         self.keep = keep
         self.spawns = spawns
+        self.front_config = self.directory / "front.conf"
         self.socket = self.directory / "app.sock"
         self.address = f"unix:{self.socket}"
         self.application: subprocess.Popen | None = None
@@ -225,14 +155,34 @@ class Fronted(Server):
             SETTINGS.format(handler=HANDLERS[self.protocol], bind=bind).lstrip(),
         )
 
+    @property
+    def upstream(self) -> str:
+        """What nginx has around its server."""
+        kept = "keepalive 4;" if self.keep else ""
+        return f"""\
+keepalive_timeout 1s;
+merge_slashes off;
+client_max_body_size 0;
+upstream app {{ server {self.address}; {kept} }}
+"""
+
     def backend(self) -> list[str]:
         command = [sys.executable, "-m", "handlerkit", "serve"]
         return [*command, "--config", str(self.config_file)]
 
     def prepare(self, port=0):
         super().prepare(port)
-        (self.directory / "front.log").touch()
-        (self.directory / "front.conf").write_text(CONFIGS[self.front](self))
+        (self.directory / "error.log").write_text("")
+        self.front_config.write_text(
+            configuration(
+                self.front,
+                self.directory,
+                port,
+                TEXTS[self.front](self),
+                modules=MODULES[self.front],
+                http=self.upstream,
+            )
+        )
 
     def start(self):
         if not self.spawns and self.application is None:
@@ -263,14 +213,7 @@ class Fronted(Server):
 
     def listening(self) -> bool:
         """Wait until the front server takes connections."""
-        deadline = time.monotonic() + STARTED
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1):
-                    return True
-            except OSError:
-                time.sleep(0.02)
-        return False
+        return listens(self.front, self.process, self.directory / "error.log")
 
     def settled(self, case, seen):
         """Wait for nothing where the front refuses what it cannot pass on."""
@@ -280,39 +223,6 @@ class Fronted(Server):
         super().stop()
         end(self.application)
         self.application = None
-
-
-def find(name: str) -> str:
-    """Find a program of the system: missing, it fails in CI, and skips elsewhere."""
-    found = shutil.which(name, path=os.environ["PATH"] + PATHS)
-    if found is None:
-        message = f"{name} is not installed: its tests prove nothing here"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
-
-
-def front_command(host: Fronted) -> list[str]:
-    """Give the command of the front server, as somebody whom httpd accepts."""
-    program, *options = COMMANDS[host.front]
-    command = [find(program)]
-    places = {"run": host.directory, "config": host.directory / "front.conf"}
-    command += [option.format(**places) for option in options]
-    return unprivileged(command) if host.front == "Apache" else command
-
-
-def unprivileged(command: list[str]) -> list[str]:
-    """Run a command as nobody in particular: httpd refuses to serve as root.
-
-    It keeps root's leave to open files, so that the interpreter and pytest's own
-    directories may lie where only root can read.
-    """
-    if os.geteuid() != 0:
-        return command
-    leave = "+dac_override"
-    dropped = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    return [*dropped, f"--inh-caps={leave}", f"--ambient-caps={leave}", *command]
 
 
 FRONTS = (

@@ -5,7 +5,6 @@ import os
 import re
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from tests.conformance import mutants
 from tests.conformance.app import FILE, SECRET
 from tests.conformance.client import Answer, Broken, Connection
 from tests.conformance.engines import COMMANDS
+from tests.fronts import free_port
 
 ROOT = Path(__file__).parents[2]
 STARTED = 30.0  # seconds until a server must answer
@@ -189,13 +189,6 @@ def told(case, seen: Seen) -> list[str]:
     if case.says and not re.search(case.says, seen.log):
         faults.append("the log does not name the fault")
     return faults
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def end(process: subprocess.Popen | None) -> None:

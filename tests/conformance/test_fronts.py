@@ -11,7 +11,8 @@ import pytest
 
 from tests.conformance.app import hundred_mib
 from tests.conformance.client import Broken, Connection
-from tests.conformance.fronts import find, fronted_hosts
+from tests.conformance.fronts import fronted_hosts
+from tests.fronts import program
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -124,7 +125,7 @@ def test_a_client_that_leaves_an_upload_is_a_disconnect(host):
 def curl(host, path, *options):
     url = f"http://127.0.0.1:{host.port}{path}"
     return subprocess.Popen(
-        [find("curl"), "-sS", "-N", "--max-time", "30", *options, url],
+        [program("curl"), "-sS", "-N", "--max-time", "30", *options, url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

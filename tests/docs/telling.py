@@ -5,8 +5,6 @@ import contextlib
 import http.client
 import json
 import re
-import socket
-import subprocess
 import sys
 import tomllib
 import xml.etree.ElementTree as ET
@@ -15,31 +13,8 @@ from pathlib import Path
 from tests.conftest import Serving
 from tests.docs.page import Block, blocks
 from tests.docs.sites import HERE, PORT, REQUEST, Site, missing_lines
-from tests.gateways.conftest import MODULES, listens, program, stop, unprivileged
+from tests.fronts import free_port, program, running
 
-LIGHTTPD = """\
-server.modules = ()
-server.document-root = "{place}"
-server.bind = "127.0.0.1"
-server.port = {port}
-server.errorlog = "{log}"
-{snippet}
-"""
-APACHE = """\
-ServerRoot "{place}"
-DefaultRuntimeDir "{place}"
-PidFile "{place}/pid"
-ServerName localhost
-Listen 127.0.0.1:{port}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule alias_module {modules}/mod_alias.so
-LoadModule env_module {modules}/mod_env.so
-LoadModule cgid_module {modules}/mod_cgid.so
-ScriptSock "{place}/cgid"
-ErrorLog "{log}"
-{snippet}
-"""
 # What serves, and how it is told where.
 SERVERS = {
     "handlerkit serve": "--bind 127.0.0.1:{port}",
@@ -150,7 +125,7 @@ class Telling:
 
     def serve(self, command: str, expected: str, block: Block) -> None:
         self.close()
-        self.site.port = free_port()
+        self.site.port = str(free_port())
         found = _SERVER.search(command)
         assert found is not None
         if PORT not in command:
@@ -171,48 +146,27 @@ class Telling:
         assert answer.status == 200, f"{block}: {answer}\n{self.running.log}"
 
     def tell_lighttpd(self, block: Block) -> None:
-        self.front(["lighttpd", "-D", "-f"], LIGHTTPD, block)
+        self.front("lighttpd", block)
 
     def tell_apache(self, block: Block) -> None:
-        self.front(["apache2", "-DFOREGROUND", "-f"], APACHE, block)
+        self.front("apache", block, "alias", "env", "cgid")
 
-    def front(self, command: list[str], template: str, block: Block) -> None:
+    def front(self, kind: str, block: Block, *modules: str) -> None:
         """Start a front server with the block in its configuration, and ask it."""
         place = self.site.directory
-        port, log, conf = free_port(), place / "front.log", place / "front.conf"
-        log.unlink(missing_ok=True)
-        snippet = self.site.here(block.text)
-        conf.write_text(
-            template.format(
-                place=place, port=port, log=log, snippet=snippet, modules=MODULES
-            )
-        )
-        full = [program(command[0]), *command[1:], str(conf)]
-        if command[0] == "apache2":
-            full = unprivileged(full)
-        with (
-            log.open("ab") as output,
-            subprocess.Popen(full, stdout=output, stderr=output) as process,
-        ):
-            try:
-                assert listens(process, log), f"{block}:\n{log.read_text()}"
-                answer = ask(port, block.marks["ask"])
-                assert answer == (200, b"the shop\n"), f"{block}:\n{log.read_text()}"
-            finally:
-                stop(process)
+        text = self.site.here(block.text)
+        with running(kind, place, text, modules=modules) as port:
+            answer = ask(port, block.marks["ask"])
+            log = (place / "error.log").read_text()
+            assert answer == (200, b"the shop\n"), f"{block}:\n{log}"
 
 
-def ask(port: str, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+def ask(port: int, path: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read()
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
 
 
 def reasons(found: list[Block]) -> list[str]:

@@ -3,30 +3,15 @@
 import contextlib
 import http.client
 import os
-import shutil
-import socket
-import subprocess
 import threading
-import time
 
 import pytest
 
+from tests.fronts import running
 from tests.gateways.fronted.wire import PATIENCE
 
-NGINX = """
-daemon off;
-pid {run}/pid;
-error_log {run}/log;
-{user}
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_max_body_size 0;
-  client_body_temp_path {run}/t1; proxy_temp_path {run}/t2; scgi_temp_path {run}/t3;
-  fastcgi_temp_path {run}/t4; uwsgi_temp_path {run}/t5;
-  upstream app {{ server {address}; {keepalive} }}
-  server {{
-    listen 127.0.0.1:{port};
+LOCATION = """
+    client_max_body_size 0;
     location / {{
       {kind}_param REQUEST_METHOD $request_method;
       {kind}_param PATH_INFO $document_uri;
@@ -36,8 +21,6 @@ http {{
       {more}
       {kind}_pass app;
     }}
-  }}
-}}
 """
 LENGTH = "fastcgi_param CONTENT_LENGTH $content_length;"  # SCGI has it by itself
 WAYS = {
@@ -62,59 +45,15 @@ def failing():
     raise RuntimeError("too late")
 
 
-def program():
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail("nginx is not installed: its tests prove nothing here")
-    if found is None:
-        pytest.skip("nginx is not installed: its tests prove nothing here")
-    return found
-
-
 @pytest.fixture(params=WAYS)
 def nginx(request, serve, tmp_path):
     """Give the port of an nginx in front of a server of ours, and the server."""
-    command = program()
     protocol, keepalive, more = WAYS[request.param]
     served = serve(application, protocol)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    config = NGINX.format(
-        run=tmp_path,
-        user="user root;" if os.geteuid() == 0 else "",
-        address=served.front.url,
-        kind=protocol.lower(),
-        keepalive=keepalive,
-        more=more,
-        port=port,
-    )
-    (tmp_path / "nginx.conf").write_text(config)
-    arguments = [
-        "-p",
-        str(tmp_path),
-        "-e",
-        "stderr",
-        "-c",
-        str(tmp_path / "nginx.conf"),
-    ]
-    with subprocess.Popen([command, *arguments]) as process:
-        try:
-            wait_for(port, process)
-            yield port, served
-        finally:
-            process.terminate()
-
-
-def wait_for(port, process):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection(("127.0.0.1", port)),
-        ):
-            return
-        time.sleep(0.02)
-    pytest.fail("nginx does not start")
+    location = LOCATION.format(kind=protocol.lower(), more=more)
+    http = f"upstream app {{ server {served.front.url}; {keepalive} }}"
+    with running("nginx", tmp_path, location, http=http) as port:
+        yield port, served
 
 
 def ask(port, path, body=None):
