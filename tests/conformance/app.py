@@ -373,7 +373,7 @@ def stream(environ, start_response):
 
     def chunks():
         yield b"first "
-        end = time.monotonic() + 2
+        end = time.monotonic() + float(os.environ["CONFORMANCE_PATIENCE"])
         while not seen.exists() and time.monotonic() < end:
             time.sleep(0.005)
         yield b"in time" if seen.exists() else b"late"
