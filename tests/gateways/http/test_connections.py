@@ -533,7 +533,7 @@ class TestTime:
     def test_a_second_head_has_the_time_of_a_head_not_of_an_idle_connection(
         self, serve: Callable[..., Any], hello: Any
     ) -> None:
-        client = serve(hello, keep_alive_timeout=20.0, header_timeout=0.1).client()
+        client = serve(hello, keep_alive_timeout=60.0, header_timeout=1.0).client()
         client.get()
 
         client.send(b"GET ")
