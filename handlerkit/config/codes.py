@@ -58,6 +58,7 @@ CODES = {
     "HK509": "trusted peers on a unix socket that everybody may connect to",
     "HK510": "a file or directory of code that everybody may write to",
     "HK511": "FastCGI or SCGI at a public address",
+    "HK512": "an error page with a status that is none of an error",
     # What a reload cannot change.
     "HK521": "code that has changed since it was imported",
     "HK522": "a key of [app] that has changed since the start",

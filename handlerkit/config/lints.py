@@ -54,6 +54,7 @@ def lint(
         *_everybody(config),
         *_secrets(document, config, records or {}),
         *_locals(config),
+        *_status(config),
         *_writable(document, config),
     ]
     if _listens(config, entry):
@@ -209,6 +210,17 @@ def _locals(config: Config) -> Iterator[Fault]:
         text = "reports show local variables, and nothing is redacted"
         also = [(("redact", "enabled"), "value", "nothing is")]
         yield Fault("HK506", text, path=("redact", "locals"), also=also)
+
+
+def _status(config: Config) -> Iterator[Fault]:
+    status = config.handler.error_status
+    if status[0] not in "45":
+        yield Fault(
+            "HK512",
+            f'"{status}" does not say that anything failed',
+            path=("handler", "error_status"),
+            hint="a status of an error begins with 4 or 5",
+        )
 
 
 # --- Files --------------------------------------------------------------------

@@ -44,8 +44,16 @@ DANGEROUS = {
         f"{SCGI}{PUBLIC}",
         f"{SCGI}{PUBLIC}".replace("SCGI", "FastCGI"),
     ],
+    "HK512": [
+        '[handler]\nerror_status = "200 OK"\n',
+        '[handler]\nerror_status = "302 Found"\n',
+    ],
 }
 HARMLESS = {
+    "HK512": [
+        '[handler]\nerror_status = "503 Service Unavailable"\n',
+        '[handler]\nerror_status = "404 Not Found"\n',
+    ],
     "HK502": [
         '[proxies]\ntrusted = ["unix", "10.0.0.0/8", "0.0.0.0/1"]\n',
         '[proxies]\ntrusted = ["0.0.0.0/1", "8000::/1"]\n',

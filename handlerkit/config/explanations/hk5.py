@@ -111,6 +111,14 @@ EXPLANATIONS = {
         "machine, let a firewall see to it that only it connects; then `handlerkit "
         "check --allow HK511`.",
     ),
+    "HK512": Explanation(
+        cause="What fails is answered with this status. One that is none of an error "
+        "is kept by caches, taken for the page by crawlers and clients of an API, and "
+        "counted as fine by load balancers and monitors (RFC 9110, 15).",
+        example='[handler]\nerror_status = "200 OK"\n',
+        mend='Take a status from 500 on, `"500 Internal Server Error"` or `"503 '
+        'Service Unavailable"`. ' + _JUDGED.format("HK512"),
+    ),
     "HK521": Explanation(
         cause="On SIGHUP a server reads its configuration anew and makes plugins anew, "
         "from the code that it has imported. Files of that code, of the application, "
