@@ -236,19 +236,18 @@ def cli_page() -> Iterator[str]:
             for name, command in action.choices.items():
                 yield from ("", f"## handlerkit {name}", "", command.description, "")
                 yield from ("```text", str(command.epilog), "```", "")
-                yield from ("| option | meaning |", "|---|---|", *options(command))
+                yield from ("| argument | meaning |", "|---|---|", *options(command))
     _, _, codes = (sys.modules[_parser.__module__].__doc__ or "").partition(": 0 ")
     yield from ("", "## Exit codes", "", f"0 {codes.strip()}", "")
     yield "Mistakes are told on stderr; their codes are in [errors](errors.md)."
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Give the options of a command."""
+    """Give the arguments and options of a command."""
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way in
-        if action.option_strings:
-            spelled = ", ".join(action.option_strings)
-            metavar = f" {action.metavar}" if action.metavar else ""
-            yield f"| `{spelled}{metavar}` | {action.help} |"
+        spelled = [", ".join(action.option_strings), action.metavar]
+        if action.help:
+            yield f"| `{' '.join(filter(None, spelled))}` | {action.help} |"
 
 
 # --- Errors -------------------------------------------------------------------
