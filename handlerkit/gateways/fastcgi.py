@@ -343,23 +343,31 @@ class FastCGIConversation(BodyReader):
             whole = request.ended and not self._is_owed
             protocol.forget(request)
             closes = protocol.closing and not running
-            resumes = self._resumes()
-            if closes:
-                self._part()
-            begun = running or self._give_time()
-            if self._queued:
-                self.server.add_job(self._queued.pop(0))
+            is_last = not running and (self._is_over or (closes and whole))
+            resumes = not is_last and self._resumes()
+            begun = is_last or self._go_on(closes=closes)
         if self._answers:
             self._answer()
-        if not running and (self._is_over or (closes and whole)):
+        if is_last:
             self.server.close(self)
             return
         if closes:
             self.end()
         if resumes:
-            self._rest(begun=bool(begun))
+            self._rest(begun=begun)
         elif self.server.stopping and not running and self.server.claim(self):
             self._look_again()
+
+    def _go_on(self, *, closes: bool) -> bool:
+        """Have who is queued run; say whether anything is under way.
+
+        The connection that ``closes`` is to be closed after the front has.
+        """
+        if closes:
+            self._part()
+        if self._queued:
+            self.server.add_job(self._queued.pop(0))
+        return bool(self._running) or self._give_time()
 
     def _look_again(self) -> None:
         """Read once more at the end, so that nobody is turned away who was in time."""

@@ -79,7 +79,7 @@ class Opening:
                 values = groups[1::2]
                 if "".join(groups[::2]).encode("latin-1") == bytes(map(len, values)):
                     environ = same.copy()
-                    environ.update(zip(names, values, strict=True))
+                    environ.update(zip(names, values))  # noqa: B905 - as many as captured
                     return environ, found.end()
         return {}, 0
 

@@ -40,10 +40,32 @@ def read_params(
     """
     text = content.decode("latin-1")
     environ, start = ({}, 0) if opening is None else opening.match(text)
-    at, count = start, 0
+    count = _read_on(content, text, start, environ, limits)
+    if len(environ) != count:
+        environ = join_repeated(_pairs(content, limits))
+        opening = None
+    check_names(environ)
+    if opening is not None and not start:
+        opening.learn(environ)
+    return environ
+
+
+def _read_on(
+    content: bytes | bytearray,
+    text: str,
+    at: int,
+    environ: dict[str, str],
+    limits: Limits,
+) -> int:
+    """Read pairs into environ; give how many there are, with those it had.
+
+    What `_pairs` does, without a step for each.
+    """
+    count, size = 0, len(content)
     try:
-        # What `_pairs` does, without a step for each.
         for count in range(len(environ), limits.max_params + 1):  # noqa: B007 - counts them
+            if at >= size:
+                break
             name_size = content[at]
             value_size = content[at + 1]
             if name_size < _LONG_FORM > value_size:
@@ -53,18 +75,14 @@ def read_params(
             value_at = name_at + name_size
             at = value_at + value_size
             environ[text[name_at:value_at]] = text[value_at:at]
+        else:
+            limit = limits.max_params
+            _refuse(f"there are more than {limit} parameters", PARAMS_TOO_LARGE)
     except (IndexError, struct.error):
-        if at != len(content):
-            _refuse(_CUT_OFF)
-    else:
-        _refuse(f"there are more than {limits.max_params} parameters", PARAMS_TOO_LARGE)
-    if len(environ) != count:
-        environ = join_repeated(_pairs(content, limits))
-        opening = None
-    check_names(environ)
-    if opening is not None and not start:
-        opening.learn(environ)
-    return environ
+        _refuse(_CUT_OFF)
+    if at != size:
+        _refuse(_CUT_OFF)
+    return count
 
 
 def _pairs(content: bytes | bytearray, limits: Limits) -> Iterator[tuple[str, str]]:
