@@ -301,6 +301,8 @@ def _fallback(hook: Hook, impls: list[Impl]) -> Chain:
         for plugin, function in functions:
             try:
                 result = function(owner, *args)
+                if hasattr(result, "throw"):  # a generator
+                    result = _begun_page(result)
             except BaseException as exc:  # noqa: BLE001 - noted by the owner
                 owner.plugin_failed(hook.name, plugin, exc)
                 result = None
@@ -310,6 +312,24 @@ def _fallback(hook: Hook, impls: list[Impl]) -> Chain:
         return None
 
     return fall_back
+
+
+def _begun_page(page: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    """Run a generator up to its first bytes: what it raises before, it has raised."""
+
+    def pieces() -> Generator[bytes, None, None]:
+        try:
+            for first in page:
+                if first:
+                    yield b""
+                    yield first
+                    yield from page
+        finally:
+            page.close()
+
+    begun = pieces()
+    next(begun, None)
+    return begun
 
 
 def _observe(hook: Hook, impls: list[Impl]) -> Chain:

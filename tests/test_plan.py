@@ -214,6 +214,41 @@ def test_an_error_page_that_raises_is_undone_and_the_next_one_asked(owner):
     assert [plugin for _, plugin, _ in owner.failed] == ["bad"]
 
 
+def test_a_generator_that_raises_before_its_first_bytes_has_raised(owner):
+    closed = []
+
+    def lazy(*_):
+        yield b""
+        raise ValueError
+
+    def good(*_):
+        try:
+            yield b""
+            yield b"pa"
+            yield b"ge"
+        finally:
+            closed.append(True)
+
+    plan = compile_plan(
+        [impl("error_output", "bad", lazy), impl("error_output", "good", good)]
+    )
+    page = call(plan, "error_output", owner)
+
+    assert [plugin for _, plugin, _ in owner.failed] == ["bad"]
+    assert owner.undone == 1
+    assert next(iter(page)) == b"pa"
+    page.close()
+    assert closed == [True]
+    assert list(call(plan, "error_output", owner)) == [b"pa", b"ge"]
+
+
+def test_a_generator_that_gives_nothing_is_an_empty_page(owner):
+    plan = compile_plan([impl("error_output", "empty", lambda *_: (_ for _ in ()))])
+
+    assert list(call(plan, "error_output", owner)) == []
+    assert owner.undone == 0
+
+
 def test_a_page_that_declines_after_start_response_is_undone(owner):
     plan = compile_plan([impl("error_output", "shy", lambda *_: None)])
     assert call(plan, "error_output", owner) is None

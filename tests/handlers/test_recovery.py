@@ -298,6 +298,27 @@ class TestHooks:
         assert (answer.status, answer.body) == ("502 Bad", b"second")
         assert "x-first" not in answer.headers
 
+    @pytest.mark.parametrize("kind", [SimpleHandler, BaseCGIHandler])
+    def test_a_lazy_page_that_failed_is_undone_before_the_next(
+        self, exchange, plan, kind
+    ):
+        def hook(start_response):
+            start_response("503 Busy", [("X-First", "1")])
+            if start_response:
+                raise ValueError("the page")
+            yield b""
+
+        answer = exchange(
+            kind,
+            failing,
+            plan=plan(error_output=hook),
+            error_status="502 Bad",
+            error_body=b"configured",
+        )
+
+        assert (answer.status, answer.body) == ("502 Bad", b"configured")
+        assert "x-first" not in answer.headers
+
     @pytest.mark.parametrize(
         "hook",
         [
