@@ -58,8 +58,8 @@ def is_secret(path: TomlPath) -> bool:
     """
     if path[:2] == _EMBEDDED:
         path = path[2:]
-    names = _others(path)
-    if path[-1] in ("env", "file") and any(map(_is_sensitive, names[:-1])):
+    names = _others(path) if path else ()
+    if path[-1:] in (("env",), ("file",)) and any(map(_is_sensitive, names[:-1])):
         return False
     return any(map(_is_sensitive, names))
 

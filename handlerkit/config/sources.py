@@ -5,6 +5,7 @@ The one module of config that reads the process.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
@@ -182,7 +183,7 @@ def read(
     raw = parse(text, file)
     prefix = _PREFIX if path.name == _EMBEDDED else ()
     return Document(
-        _embedded(raw, file) if prefix else raw,
+        _embedded(raw, text, file) if prefix else raw,
         base=path.absolute().parent,
         environ=environ,
         file=file,
@@ -277,14 +278,27 @@ def _is_deep(node: object) -> bool:
     return True
 
 
-def _embedded(raw: Mapping[str, Any], file: str) -> Mapping[str, Any]:
+def _embedded(raw: Mapping[str, Any], text: str, file: str) -> Mapping[str, Any]:
     node: object = raw
     for name in _PREFIX:
         node = node.get(name) if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping):
-        text = "there is no table [tool.handlerkit]"
-        raise ConfigError([Fault("HK105", text, file=file)])
+        raise ConfigError([_not_embedded(raw, text, file)])
     return node
+
+
+def _not_embedded(raw: Mapping[str, Any], text: str, file: str) -> Fault:
+    tables = raw.get(_PREFIX[0])
+    names = [*tables] if isinstance(tables, Mapping) else []
+    near = difflib.get_close_matches(_PREFIX[1], names, n=1)
+    fault = Fault("HK105", "there is no table [tool.handlerkit]", file=file)
+    if near:
+        fault.source = Source(text, set())
+        fault.path = (_PREFIX[0], *near)
+        spelled = near[0] == _PREFIX[1]
+        fault.hint = "this must be a table" if spelled else "did you mean it here?"
+        fault.on = "key"
+    return fault
 
 
 def _less(node: Any, path: TomlPath) -> Any:

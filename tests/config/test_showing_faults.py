@@ -91,6 +91,7 @@ def test_utf16_is_recognized(tmp_path):
         (("hooks", "log_exception", "order", 0), False),
         (("tool", "handlerkit", "plugins", "mail", "token"), True),
         (("tool", "handlerkit", "redact", "keys"), False),
+        (("tool", "handlerkit"), False),
     ],
 )
 def test_a_value_is_secret_by_the_names_of_its_keys(path, secret):

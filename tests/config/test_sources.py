@@ -87,6 +87,24 @@ def test_pyproject_without_the_table_is_told(tmp_path, text):
     assert failure(path) == f"{path}: HK105 there is no table [tool.handlerkit]"
 
 
+@pytest.mark.parametrize(
+    ("text", "hint", "carets"),
+    [
+        ("[tool.handlekit]\n", "did you mean it here?", "|       ^^^^^^^^^\n"),
+        ("tool.handlerkit = 5\n", "this must be a table", "|      ^^^^^^^^^^\n"),
+    ],
+)
+def test_what_is_near_the_table_is_shown(tmp_path, text, hint, carets):
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError) as caught:
+        config.read(path)
+
+    assert hint in str(caught.value)
+    assert carets in str(caught.value)
+
+
 def test_paths_start_where_the_file_is(tmp_path, monkeypatch):
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "a.toml").write_text("")
