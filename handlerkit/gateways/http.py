@@ -9,6 +9,7 @@ from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.addresses import address_variables
 from handlerkit.gateways.conversation import Conversation
 from handlerkit.gateways.http_exchange import CLOSE, KEEP, Exchange, refusal
+from handlerkit.gateways.uploads import ENOUGH, too_late
 from handlerkit.protocols.http1 import RequestParser
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from handlerkit.gateways.server import Server
+    from handlerkit.gateways.uploads import Pace
     from handlerkit.protocols.http1_request import Limits
 
 
@@ -66,6 +68,9 @@ class HTTPConversation(Conversation):
 
     def read(self) -> Exchange | None:
         """Read on at a head; give the exchange once it is whole."""
+        exchange = self._exchange
+        if exchange is not None and exchange.pace is not None:
+            return self._collect(exchange, exchange.pace)
         data: bytes | None = self.unread
         if data:
             return self._advance(data)
@@ -90,13 +95,42 @@ class HTTPConversation(Conversation):
             return None
         self.unread = parser.rest
         if request is not None:
-            self._exchange = Exchange(self, request)
-            return self._exchange
+            self._exchange = exchange = Exchange(self, request)
+            pace = exchange.pace
+            return exchange if pace is None else self._collect(exchange, pace)
         if self._is_kept and parser.begun:
             self._is_kept = False
             self.deadline = monotonic() + self.server.settings.header_timeout
         self._rest()
         return None
+
+    def _collect(self, exchange: Exchange, pace: Pace) -> Exchange | None:
+        """Read on at a body; give the exchange once it is to run.
+
+        Who asks whether to send it, and who does not tell its length, is not waited
+        for.
+        """
+        left = exchange.body.left
+        enough = min(left or 0, ENOUGH) if exchange.invited else 0
+        while len(self.unread) < enough:
+            try:
+                data = self.receive_now()
+            except ClientDisconnected:
+                data = b""
+            if data is None:
+                pace.waited(len(self.unread))
+                self.deadline = pace.deadline()
+                self._rest()
+                return None
+            if not data:
+                self.server.close(self)
+                return None
+            self.unread += data
+        if left is not None and len(self.unread) >= left:
+            return exchange
+        # Who must wait is not polled meanwhile.
+        exchange.is_upload = True
+        return exchange if self.server.uploads.enter(exchange) else None
 
     def _rest(self) -> None:
         self.server.rest(self, begun=self._is_parting or self._parser.begun)
@@ -107,10 +141,13 @@ class HTTPConversation(Conversation):
         return self._is_parting or not (self._is_kept or self._parser.begun)
 
     def late(self) -> None:
-        """Refuse a request whose head did not come in time."""
+        """Refuse a request that did not come in time."""
         silent = self.server.stopping and not self._parser.begun
         if self._is_kept or self._is_parting or silent:
             self.server.close(self)
+        elif self._exchange is not None:
+            self._exchange = None
+            self._refuse(too_late())
         else:
             text = "the request did not come in time"
             self._refuse(RequestError(text, "408 Request Timeout"))

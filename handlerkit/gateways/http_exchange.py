@@ -7,11 +7,13 @@ whether the connection may be used again, is the handler's to say.
 from __future__ import annotations
 
 import io
+from math import inf
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.failures import refusal_body
+from handlerkit.gateways.uploads import Pace, too_late
 from handlerkit.handlers.input import NOTHING
 from handlerkit.pep3333 import format_date_time
 from handlerkit.protocols.http1_body import body_of
@@ -38,14 +40,16 @@ class Input(io.RawIOBase):
     ``arrived`` are bytes of the connection that have not been looked at.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, pace: Pace) -> None:
         super().__init__()
         self._exchange = exchange
-        self._conversation = conversation = exchange.conversation
-        self._patience = conversation.server.settings.read_timeout
+        self._conversation = exchange.conversation
+        self._pace = pace
+        self._latest = inf
         self._found = b""
         self._given = 0
-        self.arrived = conversation.unread
+        self.arrived = exchange.conversation.unread
+        self._received = len(self.arrived)
 
     def readable(self) -> bool:
         """Say yes."""
@@ -81,17 +85,20 @@ class Input(io.RawIOBase):
             raise
         finally:
             self._exchange.settle()
+            if body.done:
+                self._exchange.be_no_upload()
 
     def _receive(self, size: int) -> bytes:
         self._exchange.invite()
         try:
-            data = self._conversation.receive(size, self._patience)
+            patience = min(self._pace.wait(), max(0.0, self._latest - monotonic()))
+            data = self._conversation.receive(size, patience)
         except TimeoutError as exc:
-            raise RequestError(
-                "the request body did not come in time", "408 Request Timeout"
-            ) from exc
+            raise too_late() from exc
         if not data:
             raise ClientDisconnected("the client left before the end of its request")
+        self._received += len(data)
+        self._pace.waited(self._received)
         return data
 
     def drain(self) -> bool:
@@ -100,11 +107,11 @@ class Input(io.RawIOBase):
         However it comes, all of it has ``drain_timeout``: a thread waits for it.
         """
         body = self._exchange.body
-        deadline = monotonic() + self._conversation.server.settings.drain_timeout
+        drain_timeout = self._conversation.server.settings.drain_timeout
+        self._latest = monotonic() + drain_timeout
         try:
             while not body.done:
-                self._patience = deadline - monotonic()
-                if self._patience <= 0:
+                if monotonic() >= self._latest:
                     return False
                 self._next(DRAIN)
         except (RequestError, ClientDisconnected):
@@ -118,15 +125,21 @@ class Exchange:
 
     The connection is offered to the handler for another request as long as what is
     left of the body is little enough to be read for that.
+
+    ``invited`` says whether the client sends its body unasked, or was asked; ``pace``
+    is that of the body, None if there is none; ``is_upload`` that the exchange is to
+    run before it is whole.
     """
 
     __slots__ = (
         "_begun",
         "_handler",
         "_input",
-        "_invited",
         "body",
         "conversation",
+        "invited",
+        "is_upload",
+        "pace",
         "request",
         "spoiled",
     )
@@ -136,14 +149,21 @@ class Exchange:
         self.request = request
         self.body = body_of(request, conversation.limits)
         self.spoiled = False
-        self._invited = not request.expects_continue or self.body.done
-        self._input = None if self.body.done else Input(self)
+        self.invited = not request.expects_continue or self.body.done
+        self.pace: Pace | None = None
+        if not self.body.done:
+            self.pace = pace = Pace(conversation.server.settings.read_timeout)
+            pace.wait()
+        self.is_upload = False
+        self._input: Input | None = None
         self._begun = False
         self._handler: Any = None
 
     def run(self, seat: Seat) -> None:
         """Run the handler, and tell the connection what is to become of it."""
-        conversation, stdin = self.conversation, self._input
+        conversation, stdin = self.conversation, None
+        if self.pace is not None:
+            self._input = stdin = Input(self, self.pace)
         verdict = CLOSE
         try:
             handler = conversation.server.run_handler(
@@ -156,7 +176,18 @@ class Exchange:
             verdict = self._conclude(handler)
         finally:
             self._handler = None
+            self.be_no_upload()
             conversation.finish(verdict)
+
+    def admit(self) -> None:
+        """Have the exchange run, which waited because of other uploads."""
+        self.conversation.server.add_job(self)
+
+    def be_no_upload(self) -> None:
+        """Keep no other upload waiting: the body is whole, or not wanted any more."""
+        if self.is_upload:
+            self.is_upload = False
+            self.conversation.server.uploads.leave()
 
     def _prepare(self, handler: Any) -> None:
         handler.http_version = "1.1"
@@ -174,7 +205,7 @@ class Exchange:
             return
         left = self.body.left
         handler.keep_alive = (
-            self._invited
+            self.invited
             and self.request.keep_alive
             and not (self.spoiled or self.conversation.server.stopping)
             and left is not None
@@ -183,8 +214,8 @@ class Exchange:
 
     def invite(self) -> None:
         """Ask for the body of a client that waits to be asked (RFC 9110, 10.1.1)."""
-        if not self._invited and not self._begun:
-            self._invited = True
+        if not self.invited and not self._begun:
+            self.invited = True
             conversation = self.conversation
             conversation.send(_CONTINUE, conversation.server.settings.write_timeout)
 

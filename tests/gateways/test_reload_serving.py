@@ -84,14 +84,14 @@ def said(serving, *texts):
 def test_an_exchange_that_runs_is_finished_as_it_was_begun(shop):
     serving = shop(CONFIG.format("red"), "unix")
     begun = Connection(serving.bind)
-    begun.request("POST", "/", headers={"Content-Length": "5"})
+    begun.request("POST", "/", headers={"Transfer-Encoding": "chunked"})
     assert begun.sock.recv(4096).endswith(b"red\r\n")
 
     reload(shop, serving, CONFIG.format("blue"))
     said(serving, "handlerkit: reloaded: ", ", generation 2")
     assert serving.request().body == b"blue"
     assert "closed red" not in serving.log
-    begun.send(b" ends")
+    begun.send(b"5\r\n ends\r\n0\r\n\r\n")
     rest = b""
     while not rest.endswith(b"0\r\n\r\n"):
         rest += begun.sock.recv(4096)
@@ -219,13 +219,13 @@ main()
 def test_a_hangup_during_the_stop_is_ignored(shop):
     serving = shop(CONFIG.format("red"), "unix")
     begun = Connection(serving.bind)
-    begun.request("POST", "/", headers={"Content-Length": "5"})
+    begun.request("POST", "/", headers={"Transfer-Encoding": "chunked"})
     assert begun.sock.recv(4096).endswith(b"red\r\n")
     serving.signal(signal.SIGTERM)
     serving.wait_until(lambda: not Path(serving.bind.removeprefix("unix:")).exists())
 
     reload(shop, serving, CONFIG.format("blue"))
-    begun.send(b" ends")
+    begun.send(b"5\r\n ends\r\n0\r\n\r\n")
     assert b" ends" in begun.sock.recv(4096)
     begun.close()
 

@@ -260,7 +260,7 @@ class TestInput:
         served = serve(echo)
         client = served.client()
 
-        client.send(head(10) + b"short")
+        client.send(head(100_000) + b"x" * 70_000)
         client.socket.shutdown(socket.SHUT_WR)
 
         assert client.ended()
@@ -348,6 +348,16 @@ class TestExpect:
 class TestUnreadBody:
     """A body that the application did not read."""
 
+    @pytest.fixture
+    def partial_reader(self, hello: Any) -> Any:
+        """Say hello after half of a body of 100,000 bytes."""
+
+        def application(environ: Any, start_response: Any) -> Any:
+            environ["wsgi.input"].read(50_000)
+            return hello(environ, start_response)
+
+        return application
+
     def test_a_small_one_is_read_and_the_connection_kept(
         self, serve: Callable[..., Any], hello: Any
     ) -> None:
@@ -371,23 +381,23 @@ class TestUnreadBody:
         assert client.ended()
 
     def test_a_small_one_that_does_not_come_ends_the_connection(
-        self, serve: Callable[..., Any], hello: Any
+        self, serve: Callable[..., Any], partial_reader: Any
     ) -> None:
-        client = serve(hello).client()
+        client = serve(partial_reader, drain_timeout=0.2).client()
 
-        client.send(head(100) + b"x")
+        client.send(head(100_000) + b"x" * 70_000)
         answer = client.answer()
         client.socket.shutdown(socket.SHUT_WR)
 
-        assert answer.body == b"hello"
+        assert (answer.body, answer.headers.get("connection")) == (b"hello", None)
         assert client.ended()
 
     def test_a_small_one_that_drips_in_keeps_no_worker(
-        self, serve: Callable[..., Any], hello: Any
+        self, serve: Callable[..., Any], partial_reader: Any
     ) -> None:
-        served = serve(hello, threads=1, drain_timeout=0.2)
+        served = serve(partial_reader, threads=1, drain_timeout=0.2)
         slow, other = served.client(), served.client()
-        slow.send(head(60_000))
+        slow.send(head(100_000) + b"x" * 70_000)
         assert slow.answer().body == b"hello"
         other.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         other.socket.settimeout(0.02)

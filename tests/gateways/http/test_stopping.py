@@ -287,6 +287,8 @@ serving.serve("HTTP", Kits(Kit()), listeners, ready=ready)
 print("returned", flush=True)
 """
 
+REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 
 @pytest.fixture
 def program() -> Iterator[Callable[..., Any]]:
@@ -321,13 +323,13 @@ def test_a_signal_stops_the_server_after_the_running_exchange(
     program: Callable[..., Any], number: int
 ) -> None:
     process, sock = program()
-    sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+    sock.sendall(REQUEST)
     received = b""
     while b"begun" not in received:
         received += sock.recv(4096)
 
     process.send_signal(number)
-    sock.sendall(b"done")
+    sock.sendall(b"4\r\ndone\r\n0\r\n\r\n")
     while data := sock.recv(4096):
         received += data
     sock.close()
@@ -342,7 +344,7 @@ def test_a_second_signal_cuts_the_running_exchange_off(
     program: Callable[..., Any],
 ) -> None:
     process, sock = program()
-    sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+    sock.sendall(REQUEST)
     idle = socket.create_connection(sock.getpeername(), PATIENCE)
     while b"begun" not in sock.recv(4096):
         continue

@@ -1,0 +1,150 @@
+"""Bodies of requests that come slowly, in part, or not at all."""
+
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+THREADS = 3
+SMALL, LARGE = 10, 100_000  # bytes that come of a body of which more is to come
+SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
+LONG = 600.0
+
+
+def post(length: int, *headers: str) -> bytes:
+    lines = ["POST / HTTP/1.1", "Host: a", f"Content-Length: {length}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+BEGINNINGS = {
+    "small": post(2 * SMALL) + b"x" * SMALL,
+    "large": post(2 * LARGE) + b"x" * LARGE,
+    "chunked": CHUNKED + b"a\r\n" + b"x" * 10,
+    "expected": post(SMALL, "Expect: 100-continue"),
+}
+RESTS = {
+    "small": b"x" * SMALL,
+    "large": b"x" * LARGE,
+    "chunked": b"\r\n0\r\n\r\n",
+    "expected": b"x" * SMALL,
+}
+EACH = pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
+
+
+@EACH
+@pytest.mark.parametrize("count", [THREADS, 10 * THREADS])
+def test_half_sent_bodies_keep_nobody_from_being_served(
+    serve: Callable[..., Any], echo: Any, beginning: bytes, count: int
+) -> None:
+    served = serve(echo, threads=THREADS, read_timeout=LONG)
+    for _ in range(count):
+        served.client().send(beginning)
+
+    client = served.client()
+    for size in (0, SMALL, 60_000):
+        client.send(post(size) + b"x" * size)
+        assert client.answer().body == b"x" * size
+
+
+@EACH
+def test_half_sent_bodies_are_answered_408_when_their_time_is_over(
+    serve: Callable[..., Any], echo: Any, beginning: bytes
+) -> None:
+    served = serve(echo, threads=THREADS, read_timeout=0.2)
+    clients = [served.client() for _ in range(2 * THREADS)]
+    for client in clients:
+        client.send(beginning)
+
+    for client in clients:
+        answer = client.head()
+        if answer.status == "100 Continue":
+            answer = client.head()
+        assert answer.status == "408 Request Timeout"
+        assert answer.headers["connection"] == "close"
+
+
+def test_a_body_that_comes_byte_by_byte_has_no_more_time(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    served = serve(echo, read_timeout=0.3)
+    client = served.client()
+    client.send(post(SMALL * SMALL))
+    client.socket.settimeout(0.02)
+
+    for _ in range(SMALL * SMALL - 1):
+        client.send(b"x")
+        try:
+            client.ahead += client.receive()
+            break
+        except TimeoutError:
+            continue
+
+    assert client.ahead.startswith(b"HTTP/1.1 408 ")
+    assert served.kit.handlers == []
+
+
+@SIZES
+def test_a_body_that_comes_in_pieces_is_whole_and_the_connection_kept(
+    serve: Callable[..., Any], echo: Any, size: int
+) -> None:
+    client = serve(echo, threads=1).client()
+    body = bytes(range(256)) * (size // 256 + 1)
+
+    for _ in range(2):
+        client.send(post(len(body)))
+        for at in range(0, len(body), len(body) // 10):
+            client.send(body[at : at + len(body) // 10])
+        answer = client.answer()
+        assert (answer.body, answer.headers.get("connection")) == (body, None)
+
+
+def test_who_leaves_before_its_body_is_there_runs_no_application(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    served = serve(echo)
+    client = served.client()
+    client.send(BEGINNINGS["small"])
+    client.socket.shutdown(socket.SHUT_WR)
+
+    assert client.ended()
+    assert served.kit.handlers == []
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_a_body_that_is_under_way_at_a_stop_is_answered(
+    serve: Callable[..., Any], echo: Any, name: str
+) -> None:
+    served = serve(echo, threads=1)
+    client, idle = served.client(), served.client()
+    client.send(BEGINNINGS[name])
+    if name == "expected":
+        assert client.head().status == "100 Continue"
+
+    served.server.stop()
+    assert idle.ended()
+    client.send(RESTS[name])
+    answer = client.answer()
+
+    assert (answer.status, answer.headers["connection"]) == ("200 OK", "close")
+    client.close()
+    served.join()
+
+
+def test_uploads_that_wait_are_closed_at_the_cut(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    served = serve(echo, threads=1, read_timeout=LONG)
+    clients = [served.client() for _ in range(3)]
+    for client in clients:
+        client.send(BEGINNINGS["large"])
+
+    served.server.stop(at_once=True)
+
+    for client in clients:
+        with contextlib.suppress(ConnectionResetError):
+            assert client.ended()
+    served.join()
+    assert served.log == []
