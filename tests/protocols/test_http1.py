@@ -1,14 +1,9 @@
 """HTTP/1.x heads and bodies, by wire cases kept as files, and in pieces of any size.
 
-A case is two files in http1_cases: NAME.http has the bytes, backslash escapes for
-what is not plain text, line breaks only for the eye; NAME.toml has what to expect,
-and its source.
+The cases are in http1_cases; `tests.protocols.wire_cases` says how.
 """
 
-import itertools
-import tomllib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,22 +15,20 @@ from handlerkit.protocols.http1 import RequestParser
 from handlerkit.protocols.http1_body import MAX_CHUNK_LINE, ChunkedBody, body_of
 from handlerkit.protocols.http1_environ import environ, unquote
 from handlerkit.protocols.http1_request import Limits, Request
+from tests.protocols.wire_cases import (
+    Cases,
+    Mutation,
+    bytewise,
+    cut,
+    damaged,
+    mutations,
+)
 
-CASES = Path(__file__).parent / "http1_cases"
-NAMES = sorted(path.stem for path in CASES.glob("*.http"))
+CASES = Cases("http1_cases", "http")
 HEAD = (
     *("method", "target", "path", "query", "version", "headers", "length"),
     *("chunked", "keep_alive", "expects_continue"),
 )
-
-
-def wire_of(name: str) -> bytes:
-    text = (CASES / f"{name}.http").read_text("ascii").replace("\n", "")
-    return text.encode("ascii").decode("unicode_escape").encode("latin-1")
-
-
-def expected_of(name: str) -> dict[str, Any]:
-    return tomllib.loads((CASES / f"{name}.toml").read_text("utf-8"))
 
 
 def read(pieces: list[bytes], limits: Limits) -> dict[str, Any]:
@@ -77,60 +70,48 @@ def read_body(request: Request, limits: Limits, pieces: list[bytes]) -> dict[str
     }
 
 
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[a:b] for a, b in itertools.pairwise(edges)]
-
-
 def feed_on(take: Callable[[bytes], object], piece: bytes, bound: int) -> None:
     for _ in range(bound // len(piece) + 1):
         take(piece)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES.names)
 def test_a_wire_case_reads_as_its_file_says(name: str) -> None:
-    expected = expected_of(name)
+    expected = CASES.expected(name)
     limits = Limits(**expected.pop("limits", {}))
     assert expected.pop("source")
 
-    result = read([wire_of(name)], limits)
+    result = read([CASES.wire(name)], limits)
 
     assert result | expected == result
     assert ("error" in expected) == ("error" in result)
     assert ("body_error" in expected) == ("body_error" in result)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES.names)
 def test_a_wire_case_reads_the_same_byte_by_byte(name: str) -> None:
-    wire = wire_of(name)
-    limits = Limits(**expected_of(name).get("limits", {}))
+    wire = CASES.wire(name)
+    limits = Limits(**CASES.expected(name).get("limits", {}))
 
-    bytewise = read([wire[at : at + 1] for at in range(len(wire))], limits)
-
-    assert bytewise == read([wire], limits)
+    assert read(bytewise(wire), limits) == read([wire], limits)
 
 
-MUTATIONS = st.lists(
-    st.tuples(
-        st.integers(0, 400),
-        st.sampled_from(
-            [b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b":", b";", b"0", b"a"]
-        ),
-        st.integers(0, 2),
-    ),
-    max_size=3,
+MUTATIONS = mutations(
+    400, [b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b":", b";", b"0", b"a"]
 )
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(NAMES), MUTATIONS, st.lists(st.integers(0, 10_000), max_size=8))
+@given(
+    st.sampled_from(CASES.names),
+    MUTATIONS,
+    st.lists(st.integers(0, 10_000), max_size=8),
+)
 def test_a_damaged_request_reads_the_same_whatever_the_pieces(
-    name: str, mutations: list[tuple[int, bytes, int]], places: list[int]
+    name: str, changes: list[Mutation], places: list[int]
 ) -> None:
-    wire = wire_of(name)
-    limits = Limits(**expected_of(name).get("limits", {}))
-    for at, put, length in mutations:
-        wire = wire[:at] + put + wire[at + length :]
+    wire = damaged(CASES.wire(name), changes)
+    limits = Limits(**CASES.expected(name).get("limits", {}))
 
     assert read(cut(wire, places), limits) == read([wire], limits)
 

@@ -1,13 +1,8 @@
 """SCGI heads, by wire cases kept as files, and in pieces of any size.
 
-A case is two files in scgi_cases: NAME.scgi has the bytes, backslash escapes for what
-is not plain text, line breaks only for the eye; NAME.toml has what to expect, and its
-source.
+The cases are in scgi_cases; `tests.protocols.wire_cases` says how.
 """
 
-import itertools
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,18 +11,16 @@ from hypothesis import strategies as st
 
 from handlerkit.errors import RequestError
 from handlerkit.protocols.scgi import Limits, RequestParser
+from tests.protocols.wire_cases import (
+    Cases,
+    Mutation,
+    bytewise,
+    cut,
+    damaged,
+    mutations,
+)
 
-CASES = Path(__file__).parent / "scgi_cases"
-NAMES = sorted(path.stem for path in CASES.glob("*.scgi"))
-
-
-def wire_of(name: str) -> bytes:
-    text = (CASES / f"{name}.scgi").read_text("ascii").replace("\n", "")
-    return text.encode("ascii").decode("unicode_escape").encode("latin-1")
-
-
-def expected_of(name: str) -> dict[str, Any]:
-    return tomllib.loads((CASES / f"{name}.toml").read_text("utf-8"))
+CASES = Cases("scgi_cases", "scgi")
 
 
 def read(pieces: list[bytes], limits: Limits) -> dict[str, Any]:
@@ -51,54 +44,40 @@ def read(pieces: list[bytes], limits: Limits) -> dict[str, Any]:
     }
 
 
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[a:b] for a, b in itertools.pairwise(edges)]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES.names)
 def test_a_wire_case_reads_as_its_file_says(name: str) -> None:
-    expected = expected_of(name)
+    expected = CASES.expected(name)
     limits = Limits(**expected.pop("limits", {}))
     assert expected.pop("source")
     environ = expected.pop("environ", {})
 
-    result = read([wire_of(name)], limits)
+    result = read([CASES.wire(name)], limits)
 
     assert result | expected == result
     assert result.get("environ", {}) | environ == result.get("environ", {})
     assert ("error" in expected) == ("error" in result)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES.names)
 def test_a_wire_case_reads_the_same_byte_by_byte(name: str) -> None:
-    wire = wire_of(name)
-    limits = Limits(**expected_of(name).get("limits", {}))
+    wire = CASES.wire(name)
+    limits = Limits(**CASES.expected(name).get("limits", {}))
 
-    bytewise = read([wire[at : at + 1] for at in range(len(wire))], limits)
-
-    assert bytewise == read([wire], limits)
+    assert read(bytewise(wire), limits) == read([wire], limits)
 
 
-MUTATIONS = st.lists(
-    st.tuples(
-        st.integers(0, 100),
-        st.sampled_from([b"", b"\0", b":", b",", b"0", b"9", b"-", b" ", b"a"]),
-        st.integers(0, 2),
-    ),
-    max_size=3,
-)
+MUTATIONS = mutations(100, [b"", b"\0", b":", b",", b"0", b"9", b"-", b" ", b"a"])
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(NAMES), MUTATIONS, st.lists(st.integers(0, 1000), max_size=8))
+@given(
+    st.sampled_from(CASES.names), MUTATIONS, st.lists(st.integers(0, 1000), max_size=8)
+)
 def test_a_damaged_request_reads_the_same_whatever_the_pieces(
-    name: str, mutations: list[tuple[int, bytes, int]], places: list[int]
+    name: str, changes: list[Mutation], places: list[int]
 ) -> None:
-    wire = wire_of(name)
-    limits = Limits(**expected_of(name).get("limits", {}))
-    for at, put, length in mutations:
-        wire = wire[:at] + put + wire[at + length :]
+    wire = damaged(CASES.wire(name), changes)
+    limits = Limits(**CASES.expected(name).get("limits", {}))
 
     assert read(cut(wire, places), limits) == read([wire], limits)
 
