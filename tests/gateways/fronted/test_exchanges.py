@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from handlerkit import FastCGIHandler
+from handlerkit.plan import Impl, compile_plan
 from tests.gateways.fronted.conftest import echo, hello
 from tests.gateways.fronted.wire import (
     ABORT,
@@ -60,25 +62,31 @@ def test_the_log_says_once_why_requests_are_refused(serve, protocol):
     assert "CONTENT_LENGTH" in line
 
 
-def test_a_front_may_go_on_while_the_application_closes_what_it_answered(serve):
+def test_a_front_may_go_on_before_the_exchange_is_over(serve):
     """nginx begins its next request, by the same id, on END_REQUEST."""
     answered = threading.Event()
+    waited = []
 
-    class Body(list):
-        def close(self):
-            assert answered.wait(PATIENCE)
+    def finished(handler, outcome):
+        if handler.environ["PATH_INFO"] == "/slow":
+            waited.append(answered.wait(PATIENCE))
 
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return Body([b"slow"]) if environ["PATH_INFO"] == "/slow" else [b"fast"]
+    names = ("handler", "outcome")
 
-    client = serve(app).client()
-    first = client.ask(keep=True, PATH_INFO="/slow")
-    second = client.ask(keep=True)
+    class Observed(FastCGIHandler):
+        plan = compile_plan([Impl("request_finished", "slow", finished, names)])
+
+    served = serve(hello, threads=3)
+    served.kit.kind = Observed
+    client = served.client()
+    assert client.ask(keep=True, PATH_INFO="/slow").body == b"hello"
+    assert client.ask(keep=True).body == b"hello"
+    assert waited == []
     answered.set()
-
-    assert (first.body, second.body) == (b"slow", b"fast")
-    assert client.ask().body == b"fast"
+    assert client.ask().body == b"hello"
+    served.server.stop()
+    served.join()
+    assert waited == [True]
 
 
 @KINDS
