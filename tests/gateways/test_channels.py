@@ -53,3 +53,27 @@ def test_a_peer_that_takes_nothing_is_gone():
     here, there = socket.socketpair()
     with here, there, pytest.raises(ClientDisconnected, match=r"0\.01 seconds"):
         Channel(here, local=True).send(bytes(1 << 24), 0.01)
+
+
+class Closing(socket.socket):
+    """Another thread closes it between a call and the wait that follows."""
+
+    def recv(self, *args):
+        self.close()
+        raise BlockingIOError
+
+    def send(self, *args):
+        self.close()
+        raise BlockingIOError
+
+
+@pytest.mark.usefixtures("_waits")
+@pytest.mark.parametrize("call", [("receive", 1), ("send", b"data")])
+def test_a_socket_that_is_closed_meanwhile_is_a_disconnect(call):
+    there, here = socket.socketpair()
+    name, argument = call
+    with there:
+        closing = Closing(here.family, here.type, fileno=here.detach())
+        channel = Channel(closing, local=True)
+        with pytest.raises(ClientDisconnected, match="closed"):
+            getattr(channel, name)(argument, 20)

@@ -13,7 +13,7 @@ import pytest
 from handlerkit.gateways import fastcgi_bodies, fastcgi_sending
 from handlerkit.gateways.fastcgi import FastCGIConversation
 from handlerkit.protocols.fastcgi import Connection
-from tests.gateways.fronted.conftest import echo, hello
+from tests.gateways.fronted.conftest import LONG, echo, hello
 from tests.gateways.fronted.wire import (
     ABORT,
     BEGIN,
@@ -296,3 +296,41 @@ def test_what_is_aborted_before_its_turn_does_not_run(serve):
 
     assert [number for kind, number, _ in ends if kind == END] in ([1, 2], [2, 1])
     assert served.kit.handlers == []
+
+
+def test_a_stop_ends_a_connection_whose_exchange_ends_while_it_is_read(serve):
+    """Who reads has seen the exchange run, and who ran it has seen somebody read."""
+    begun, go = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/slow":
+            begun.set()
+            assert go.wait(PATIENCE)
+        return hello(environ, start_response)
+
+    served = serve(application, threads=3, graceful_timeout=LONG)
+    idle, client = served.client(), served.client()
+    assert idle.ask(keep=True).body == b"hello"
+    client.send(request(keep=True, PATH_INFO="/slow"))
+    assert begun.wait(PATIENCE)
+    rest, moments = served.server.rest, [1]
+
+    def rest_later(conversation, *, begun=False):
+        if moments and conversation._running:
+            moments.clear()
+            served.server.stop()
+            assert idle.ended()  # so all have been looked at
+            go.set()
+            latest = monotonic() + PATIENCE
+            while conversation._running:
+                assert monotonic() < latest
+                sleep(0.001)
+        rest(conversation, begun=begun)
+
+    served.server.rest = rest_later
+    client.send(record(ABORT, 9))  # it is of no request, and passed over
+
+    assert client.answer().body == b"hello"
+    assert client.ended()
+    served.join()
+    assert served.log == []
