@@ -298,8 +298,9 @@ def test_what_is_aborted_before_its_turn_does_not_run(serve):
     assert served.kit.handlers == []
 
 
-def test_a_stop_ends_a_connection_whose_exchange_ends_while_it_is_read(serve):
-    """Who reads has seen the exchange run, and who ran it has seen somebody read."""
+@pytest.fixture
+def stopping(serve):
+    """Give a server, and what is called before a busy connection is polled again."""
     begun, go = threading.Event(), threading.Event()
 
     def application(environ, start_response):
@@ -309,17 +310,11 @@ def test_a_stop_ends_a_connection_whose_exchange_ends_while_it_is_read(serve):
         return hello(environ, start_response)
 
     served = serve(application, threads=3, graceful_timeout=LONG)
-    idle, client = served.client(), served.client()
-    assert idle.ask(keep=True).body == b"hello"
-    client.send(request(keep=True, PATH_INFO="/slow"))
-    assert begun.wait(PATIENCE)
-    rest, moments = served.server.rest, [1]
+    rest, calls = served.server.rest, []
 
     def rest_later(conversation, *, begun=False):
-        if moments and conversation._running:
-            moments.clear()
-            served.server.stop()
-            assert idle.ended()  # so all have been looked at
+        if calls and conversation._running:
+            calls.pop()()
             go.set()
             latest = monotonic() + PATIENCE
             while conversation._running:
@@ -328,6 +323,22 @@ def test_a_stop_ends_a_connection_whose_exchange_ends_while_it_is_read(serve):
         rest(conversation, begun=begun)
 
     served.server.rest = rest_later
+    return served, begun, calls
+
+
+def test_a_stop_ends_a_connection_whose_exchange_ends_while_it_is_read(stopping):
+    """Who reads has seen the exchange run, and who ran it has seen somebody read."""
+    served, begun, calls = stopping
+    idle, client = served.client(), served.client()
+    assert idle.ask(keep=True).body == b"hello"
+    client.send(request(keep=True, PATH_INFO="/slow"))
+    assert begun.wait(PATIENCE)
+
+    def stop():
+        served.server.stop()
+        assert idle.ended()  # so all have been looked at
+
+    calls.append(stop)
     client.send(record(ABORT, 9))  # it is of no request, and passed over
 
     assert client.answer().body == b"hello"
