@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.gateways.fronted.conftest import hello
+from tests.gateways.fronted.conftest import LONG, hello
 from tests.gateways.fronted.wire import (
     PATIENCE,
     STDIN,
@@ -125,6 +125,29 @@ def test_a_front_that_takes_nothing_is_cut_and_all_its_requests_are_disconnects(
     assert [each.ended for each in served.kit.handlers[:2]] == ["disconnected"] * 2
     data, _ = client.rest()
     assert len(data) < 10_000_000
+
+
+def test_a_front_that_takes_nothing_on_one_connection_keeps_nobody_out(serve):
+    begun = threading.Semaphore(0)
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] != "/big":
+            return hello(environ, start_response)
+        begun.release()
+        start_response("200 OK", [])
+        return iter([b"x" * 1_000_000] * 10)
+
+    served = serve(application, threads=3, write_timeout=LONG)
+    client = served.client()
+    numbers = range(1, 11)
+    client.send(b"".join(request(n, keep=True, PATH_INFO="/big") for n in numbers))
+    for _ in range(2):
+        assert begun.acquire(timeout=PATIENCE)
+    for _ in range(10):
+        assert served.client().ask().body == b"hello"
+
+    answers = client.answers(*numbers)
+    assert {len(each.body) for each in answers.values()} == {10_000_000}
 
 
 APP = """
