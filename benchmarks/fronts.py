@@ -74,7 +74,7 @@ DOCUMENT_URI $document_uri
 DOCUMENT_ROOT $document_root
 SERVER_PROTOCOL $server_protocol
 REQUEST_SCHEME $scheme
-HTTPS "$https if_not_empty"
+HTTPS $https if_not_empty
 REMOTE_ADDR $remote_addr
 REMOTE_PORT $remote_port
 SERVER_PORT $server_port
