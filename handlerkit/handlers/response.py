@@ -163,6 +163,8 @@ class Response(Recovery):
                 return data
             self._report_fault(
                 f"the body is longer than its Content-Length of {length} bytes"
+                if self._marks & HAS_LENGTH
+                else "write() after the body had ended"
             )
         return data
 
@@ -321,6 +323,8 @@ class Response(Recovery):
                 f"the body ended after {self.bytes_sent} bytes, before its "
                 f"Content-Length of {self._length}"
             )
+            return
+        self._length = self.bytes_sent  # the iterable's close may still call write
 
     def _say_last_word(self) -> bool:
         """Answer by a constant, past every step; False where it cannot be."""

@@ -939,6 +939,20 @@ class TestD16:
         assert exchange(SimpleHandler, app).body == b"hello"
 
 
+class WritesLate:
+    """An application whose iterable writes when it is closed."""
+
+    def __init__(self, environ, start_response):
+        self.write = start_response("200 OK", TEXT[:])
+
+    def __iter__(self):
+        yield b"hel"
+        yield b"lo"
+
+    def close(self):
+        self.write(b"late")
+
+
 class TestD17:
     """On HTTP/1.1 a body is framed, and so may the connection be kept."""
 
@@ -966,6 +980,28 @@ class TestD17:
             not {"content-length", "transfer-encoding", "connection"}
             & {*answer.headers}
         )
+
+    @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/1.0"])
+    @pytest.mark.parametrize("kind", [SimpleHandler, BaseCGIHandler])
+    def test_nothing_is_written_after_the_end(
+        self, exchange, request_environ, kind, protocol
+    ):
+        """On a connection that is kept, it would be the begin of the next response."""
+        answer = self.answer(
+            exchange, request_environ, kind, protocol, app=WritesLate, keep_alive=True
+        )
+
+        assert b"late" not in answer.out
+        assert answer.body.endswith((b"\r\n0\r\n\r\n", b"hello"))
+        assert "write() after the body had ended" in answer.errors
+        assert answer.handler.ended == "error"
+
+    def test_nothing_is_written_after_the_end_hosted(self, host, hosted_environ):
+        environ = hosted_environ()
+        answer = host().serve(HostedHandler.hosting(WritesLate), environ)
+
+        assert answer.body == b"hello"
+        assert "write() after the body" in environ["wsgi.errors"].getvalue()
 
     def test_chunked(self, exchange, request_environ):
         answer = self.answer(exchange, request_environ, SimpleHandler, keep_alive=True)

@@ -112,6 +112,13 @@ MUTATIONS = (
     ),
     ("D17", "response.py", 'headers["Transfer-Encoding"] = "chunked"', "pass"),
     ("D17", "response.py", 'self._put(b"0\\r\\n\\r\\n")', "pass"),
+    ("D17", "response.py", "self._length = self.bytes_sent  # the iterable", "#"),
+    (
+        "D6",
+        "response.py",
+        "elif not self.bytes_sent or pep3333.is_bodiless(str(self.status)):",
+        "elif not self.bytes_sent:",
+    ),
     (
         "D17",
         "response.py",
