@@ -4,7 +4,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, Protocol
 
     class Description(Protocol):
@@ -16,11 +15,21 @@ if TYPE_CHECKING:
         fingerprint: str
 
         @property
+        def brief(self) -> str:
+            """Give the text without frames."""
+
+        @property
         def request_line(self) -> str:
             """Give method, path and query."""
 
         def to_dict(self) -> dict[str, Any]:
             """Give request and exception as values that JSON has."""
+
+    class Describe(Protocol):
+        """What reads an error for its report; without frames, if that is enough."""
+
+        def __call__(self, *, brief: bool = False) -> Description:
+            """Read it."""
 
 
 class Report:
@@ -33,8 +42,10 @@ class Report:
     seconds since the exchange began, None where nobody noted that.
 
     All else is made when first read, once, and from then on the report holds neither
-    exception nor traceback. Read what you need while the hook runs: what was not read
-    when the exchange ends is gone, but for ``type``.
+    exception nor traceback. ``brief`` alone, and after it ``message``, ``fingerprint``
+    and ``request_line``, are made without the frames, for a fraction of the time. Read
+    what you need while the hook runs: what was not read when the exchange ends is gone,
+    but for ``type``.
     """
 
     __slots__ = ("_describe", "_known", "duration", "id", "phase", "type")
@@ -43,7 +54,7 @@ class Report:
         self,
         report_id: str,
         kind: str,
-        describe: Callable[[], Description],
+        describe: Describe,
         *,
         phase: str = "",
         duration: float | None = None,
@@ -52,7 +63,7 @@ class Report:
         self.type = kind
         self.phase = phase
         self.duration = duration
-        self._describe: Callable[[], Description] | None = describe
+        self._describe: Describe | None = describe
         self._known: Description | None = None
 
     def _read(self) -> Description | None:
@@ -61,6 +72,10 @@ class Report:
             self._known = describe()
             self._describe = None
         return self._known
+
+    def _glance(self) -> Description | None:
+        """Take what was read, if only in brief; else read all."""
+        return self._read() if self._known is None else self._known
 
     def release(self) -> None:
         """Let go of the exception; the handler does, when the exchange ends."""
@@ -77,9 +92,20 @@ class Report:
         return f"{self.type}: not read in time\n" if known is None else known.text
 
     @property
+    def brief(self) -> str:
+        """`text` without its frames: each exception's type, message and notes.
+
+        For who has the frames already, in a flood of one error.
+        """
+        if self._known is None and self._describe is not None:
+            self._known = self._describe(brief=True)
+        known = self._known
+        return f"{self.type}: not read in time\n" if known is None else known.brief
+
+    @property
     def message(self) -> str:
         """What the exception says."""
-        known = self._read()
+        known = self._glance()
         return "" if known is None else known.message
 
     @property
@@ -99,13 +125,13 @@ class Report:
         (module and function, no line number), and the message without numbers, ids
         and quoted values; the same in every process.
         """
-        known = self._read()
+        known = self._glance()
         return "" if known is None else known.fingerprint
 
     @property
     def request_line(self) -> str:
         """Method, path, and query as ``[redact] query`` has it; "" if unknown."""
-        known = self._read()
+        known = self._glance()
         return "" if known is None else known.request_line
 
     def to_dict(self) -> dict[str, Any]:

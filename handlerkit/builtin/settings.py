@@ -79,6 +79,23 @@ class EnvironSettings(_Settings):
         return values
 
 
+class TextLogSettings(_Settings):
+    """``[plugins.text-log]``."""
+
+    tracebacks: int = Field(
+        default=3,
+        ge=0,
+        description="How many errors of an interval that came from one and the same "
+        "place are written with their frames; 0 for all of them.",
+    )
+    interval: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds, after which the next error from there has its frames.",
+    )
+
+
 class RequestIdSettings(_Settings):
     """``[plugins.request-id]``."""
 

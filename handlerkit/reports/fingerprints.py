@@ -7,14 +7,15 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Sequence
+    from types import FrameType, TracebackType
 
-    from handlerkit.reports.model import Error, Place
+    from handlerkit.reports.model import Error
 
 _HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - pathlib is slow to import
 _STDLIB = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
 _INSTALLED = ("site-packages", "dist-packages")
 _LONGEST = 500
+_MOST_FRAMES = 1000
 
 # What differs between two cases of one fault: quoted values, ids, numbers.
 _VARYING = (
@@ -23,36 +24,62 @@ _VARYING = (
 )
 _compiled: list[re.Pattern[str]] = []
 
+# Of the last errors, for a flood has the same again and again.
+_REMEMBERED = 256
+_made: dict[tuple[str, ...], str] = {}
 
-def fingerprint(error: Error, places: Sequence[Place]) -> str:
+
+def fingerprint(error: Error, tb: TracebackType | None) -> str:
     """Give 16 hex digits, the same in every process and whatever line it is on.
 
     Args:
         error: the exception; its message is redacted already.
-        places: its frames, the innermost last.
+        tb: its traceback.
     """
+    where = _where(tb)
+    kinds = sorted({member.type for member in error.members or ()})
+    told = (error.type, where, error.message[:_LONGEST], *kinds)
+    found = _made.get(told)
+    if found is None:
+        if len(_made) >= _REMEMBERED:
+            _made.clear()
+        found = _made[told] = _digest(*told)
+    return found
+
+
+def _digest(kind: str, where: str, message: str, *kinds: str) -> str:
     from hashlib import blake2b  # it would cost a CGI process that serves well
 
-    place = _application_place(places)
-    where = f"{place.module}:{place.function}" if place else ""
-    kinds = sorted({member.type for member in error.members or ()})
-    parts = (error.type, where, _normalised(error.message), *kinds)
+    parts = (kind, where, _normalised(message), *kinds)
     data = "\n".join(parts).encode("utf-8", "backslashreplace")
     return blake2b(data, digest_size=8).hexdigest()
 
 
-def _application_place(places: Sequence[Place]) -> Place | None:
-    """Give the innermost frame of the application.
+def _where(tb: TracebackType | None) -> str:
+    """Give module and function of the innermost frame of the application.
 
     Of libraries, those installed count where there is no other; the standard library
     and handlerkit only where there is nothing else at all.
     """
-    outside = [each for each in places if not _is_ours_or_pythons(each.file)]
-    own = [
-        each for each in outside if not any(name in each.file for name in _INSTALLED)
-    ]
-    found = own or outside or places
-    return found[-1] if found else None
+    frames: list[FrameType] = []
+    while tb is not None and len(frames) < _MOST_FRAMES:
+        frames.append(tb.tb_frame)
+        tb = tb.tb_next
+    found = frames[-1] if frames else None
+    outside = False
+    for frame in reversed(frames):
+        file = frame.f_code.co_filename
+        if not _is_ours_or_pythons(file):
+            if not any(name in file for name in _INSTALLED):
+                found = frame
+                break
+            if not outside:
+                found, outside = frame, True
+    if found is None:
+        return ""
+    module = found.f_globals.get("__name__")
+    known = module if type(module) is str else ""
+    return f"{known}:{found.f_code.co_qualname}"
 
 
 def _is_ours_or_pythons(file: str) -> bool:
@@ -66,4 +93,4 @@ def _normalised(message: str) -> str:
 
     if not _compiled:
         _compiled.append(re.compile(_VARYING))
-    return " ".join(_compiled[0].sub("#", message[:_LONGEST]).split())
+    return " ".join(_compiled[0].sub("#", message).split())

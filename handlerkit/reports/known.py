@@ -51,16 +51,23 @@ def _harmless(name: str) -> bool:
 
 
 def of_environ(
-    environ: Mapping[str, object], sensitive: Callable[[str], bool]
+    environ: Mapping[str, object], sensitive: Callable[[str], bool], without: set[str]
 ) -> list[Known]:
-    """Give the secrets of a request: headers, cookies, sensitive query values."""
+    """Give the secrets of a request: headers, cookies, sensitive query values.
+
+    ``without`` are names that never have one; those that are found out are added.
+    """
     found: list[Known] = []
-    for name, value in environ.items():
-        if type(name) is not str or type(value) is not str:
-            continue
+    names = [name for name in {*environ}.difference(without) if type(name) is str]
+    for name in sorted(names):
+        value = environ[name]
         if name == "QUERY_STRING":
-            found += _of_query(value, sensitive)
-        elif len(value) >= SHORTEST and sensitive(name) and not _plain(name):
+            if type(value) is str:
+                found += _of_query(value, sensitive)
+        elif not sensitive(name) or _plain(name):
+            if len(without) < _MOST:
+                without.add(name)
+        elif type(value) is str and len(value) >= SHORTEST:
             for part in _parts(name, value):
                 found += _spelled(f"environ {name}", part)
     return found[:_MOST]

@@ -50,8 +50,8 @@ class ReportMaker:
         duration = None if started is None else perf_counter() - started[1]
         request = _text(environ, "REQUEST_METHOD"), _path(environ), environ
 
-        def describe() -> Description:
-            return self._describe(exc_info, limit, request)
+        def describe(*, brief: bool = False) -> Description:
+            return self._describe(exc_info, limit, request, brief=brief)
 
         kind = class_name(exc_info[0])
         return Report(new_id(), kind, describe, phase=phase, duration=duration)
@@ -61,6 +61,8 @@ class ReportMaker:
         exc_info: ExcInfo,
         limit: int | None,
         request: tuple[str, str, dict[str, Any]],
+        *,
+        brief: bool,
     ) -> Description:
         from handlerkit.reports.fingerprints import fingerprint
         from handlerkit.reports.model import Error
@@ -70,14 +72,18 @@ class ReportMaker:
         method, path, environ = request
         redaction = self.redactor.begin(environ)
         builder = Builder(
-            redaction, limit, self._drawings, with_locals=self.redactor.locals
+            redaction,
+            0 if brief else limit,
+            self._drawings,
+            with_locals=self.redactor.locals,
         )
         try:
             error = builder.build(exc_info)
         except Exception as exc:  # noqa: BLE001 - a report is owed, whatever happens
             error = Error(class_name(exc_info[0]), "")
             error.notes = (f"<cannot be shown: {class_name(type(exc))}>",)
-        found = Description(error, text_of(error), fingerprint(error, builder.places))
+        found = Description(error, text_of(error), fingerprint(error, exc_info[2]))
+        found.is_brief = brief
         found.set_request(method, path, _text(environ, "QUERY_STRING"), redaction)
         return found
 
@@ -91,6 +97,7 @@ class Description:
         self.fingerprint = fingerprint
         self.message = error.message
         self.frames = error.frames
+        self.is_brief = False
         self.method = self.path = self.query = ""
 
     def set_request(
@@ -100,6 +107,15 @@ class Description:
         self.method = redaction.text(method)
         self.path = redaction.text(path)
         self.query = redaction.query(query)
+
+    @property
+    def brief(self) -> str:
+        """The text, less its frames."""
+        if self.is_brief:
+            return self.text
+        from handlerkit.reports.rendering import text_of
+
+        return text_of(self.error, frames=False)
 
     @property
     def request_line(self) -> str:

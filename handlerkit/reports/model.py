@@ -8,7 +8,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
     from typing import Any
 
 
@@ -84,15 +83,3 @@ class Error:
             if self.missing:
                 found["exceptions_left_out"] = self.missing
         return found
-
-
-class Place:
-    """Where a frame is: what a fingerprint is made of."""
-
-    __slots__ = ("file", "function", "module")
-
-    def __init__(self, frame: FrameType) -> None:
-        self.file = frame.f_code.co_filename
-        self.function = frame.f_code.co_qualname
-        module = frame.f_globals.get("__name__")
-        self.module = module if type(module) is str else ""

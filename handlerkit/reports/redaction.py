@@ -27,6 +27,7 @@ _MARGIN = 4096  # read beyond the cut: no half of a secret may stay before it
 _MOST_ITEMS = 10_000
 _LARGEST = 1 << 128  # to print more digits takes quadratic time
 _REMEMBERED = 1000
+_SHORT = 256
 _MOST_PASSES = 4
 _FRESH = 1.0  # seconds until the process's variables are looked at again
 
@@ -68,6 +69,8 @@ class Redactor:
         self._configured = known.of_values(secrets, "configuration")
         self._names: dict[str, bool] = {}
         self._lines: dict[str, list[scanning.Span]] = {}
+        self._harmless: set[str] = set()
+        self._without: set[str] = set()
         self._seen: tuple[float, int, list[known.Known]] = (0.0, -1, [])
         self._compiled: tuple[re.Pattern[str], re.Pattern[str]] | None = None
 
@@ -99,7 +102,7 @@ class Redactor:
         if self.enabled:
             values = [*self._configured, *self._of_process()]
             if environ:
-                values += known.of_environ(environ, self.sensitive)
+                values += known.of_environ(environ, self.sensitive, self._without)
         return Redaction(self, [each for each in values if self._can_go(each[1])])
 
     def _can_go(self, value: str) -> bool:
@@ -132,6 +135,18 @@ class Redactor:
         if code and len(self._lines) < _REMEMBERED:
             self._lines[text] = found
         return found
+
+    def is_harmless(self, text: str) -> bool:
+        """Say whether no rule finds anything in a text; short ones are remembered."""
+        if text in self._harmless:
+            return True
+        if self.by_rule(text):
+            return False
+        if len(text) <= _SHORT:
+            if len(self._harmless) >= _REMEMBERED:
+                self._harmless.clear()
+            self._harmless.add(text)
+        return True
 
     def _expressions(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
         """Give the expressions for values, and for names; made when first needed."""
@@ -192,12 +207,21 @@ class Redaction:
             limit = sys.maxsize - _MARGIN
         if not self._redactor.enabled:
             return text if len(text) <= limit else _cut([text], limit)
+        if len(text) <= limit and self._is_harmless(text):
+            return text
         for _ in range(_MOST_PASSES):
             before, text = text, self._pass(text, limit, place)
             # What was replaced may have hidden where something else begins.
             if text == before or self._redactor.replacement not in text:
                 break
         return text
+
+    def _is_harmless(self, text: str) -> bool:
+        """Say whether there is nothing to replace in a text that was not cut."""
+        for _, value in self._known:
+            if value in text:
+                return False
+        return not text.endswith(CUT) and self._redactor.is_harmless(text)
 
     def _pass(self, text: str, limit: int, place: str) -> str:
         end = ""

@@ -22,9 +22,9 @@ _DEEPEST = 10
 _FURTHER = "  | "
 
 
-def text_of(error: Error) -> str:
-    """Give the traceback as text, ending in a newline."""
-    return "".join(f"{line}\n" for line in _chain(error, _Margin()))
+def text_of(error: Error, *, frames: bool = True) -> str:
+    """Give the traceback as text, ending in a newline; or only what it says."""
+    return "\n".join([*_chain(error, _Margin(frames=frames)), ""])
 
 
 def escaped(text: str) -> str:
@@ -55,7 +55,8 @@ def lines_of(text: str) -> Iterator[str]:
 class _Margin:
     """How far in we are in groups of groups, drawn as CPython draws it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, frames: bool) -> None:
+        self.frames = frames
         self.depth = 0
         self.need_close = False
 
@@ -76,17 +77,18 @@ def _chain(error: Error, margin: _Margin) -> Iterator[str]:
     for index in range(len(linked) - 1, -1, -1):
         link, each = linked[index]
         if index < len(linked) - 1:
-            yield from (margin.put(line) for line in ("", link, ""))
+            yield from map(margin.put, ("", link, ""))
         if each.members is None:
-            yield from (margin.put(line) for line in _single(each))
+            lines = _single(each, margin)
+            yield from map(margin.put, lines) if margin.depth else lines
         elif margin.depth > _DEEPEST:
             yield margin.put(f"... (max_group_depth is {_DEEPEST})")
         else:
             yield from _group(each, each.members, margin)
 
 
-def _single(error: Error) -> Iterator[str]:
-    if error.frames:
+def _single(error: Error, margin: _Margin) -> Iterator[str]:
+    if error.frames and margin.frames:
         yield "Traceback (most recent call last):"
         yield from _stack(error)
     yield from _last(error)
@@ -96,7 +98,7 @@ def _group(error: Error, members: tuple[Error, ...], margin: _Margin) -> Iterato
     top = margin.depth == 0
     if top:
         margin.depth += 1
-    if error.frames:
+    if error.frames and margin.frames:
         title = "Exception Group Traceback (most recent call last):"
         yield margin.put(title, "+" if top else "|")
         yield from (margin.put(line) for line in _stack(error))

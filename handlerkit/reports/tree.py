@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
-from handlerkit.reports.model import Error, Frame, Place
+from handlerkit.reports.model import Error, Frame
 from handlerkit.reports.showing import (
     SECONDS,
     TOO_LONG,
@@ -60,38 +60,40 @@ class Builder:
         self._locals = with_locals
         self._room = _MOST_TEXT
         self._until = monotonic() + SECONDS
-        self.places: tuple[Place, ...] = ()
 
     def build(self, exc_info: ExcInfo) -> Error:
-        """Make the model; its ``places`` are those of the outermost exception."""
+        """Make the model."""
         # Imported when it fails: traceback costs what a CGI process takes in all.
         from traceback import TracebackException
 
         exc = exc_info[1]
-        related = _related(exc)
-        self.places = tuple(Place(each.tb_frame) for each in _walked(exc_info[2], 1000))
-        deep = any(_longer(each.__traceback__, _MOST_WALKED) for each in related)
-        limit = -_MOST_FRAMES if deep and self._limit is None else self._limit
+        linked = related(exc)
+        limit = self._limit
+        if limit is None and any(
+            _longer(each.__traceback__, _MOST_WALKED) for each in linked
+        ):
+            limit = -_MOST_FRAMES
 
         def make() -> TracebackException:
             return TracebackException(*exc_info, limit=limit, compact=True)
 
-        if len(related) < _MOST_ERRORS:
+        if len(linked) < _MOST_ERRORS:
             try:
-                known = make() if self._can_be_asked(related) else None
+                known = make() if self._can_be_asked(linked) else None
                 if known is not None:
                     return self._converted(known, exc, exc_info[2])
             except BaseException:  # noqa: BLE001, S110 - e.g. __notes__ that raises
                 pass
-        return self._by_hand(related[:_MOST_ERRORS], exc_info)
+        return self._by_hand(linked[:_MOST_ERRORS], exc_info)
 
     def _can_be_asked(self, related: Sequence[BaseException]) -> bool:
         """Say whether each says what it is before its time is up."""
         for each in related:
             if not plainly_said(each) and self._said(each) == TOO_LONG:
                 return False
-            if any("__notes__" in vars(kind) for kind in type(each).__mro__):
-                return False
+            for kind in type(each).__mro__:
+                if "__notes__" in vars(kind):
+                    return False
         return True
 
     def _said(self, value: object) -> str:
@@ -195,6 +197,8 @@ class Builder:
     def _frames(
         self, stack: StackSummary, tb: TracebackType | None
     ) -> tuple[Frame, ...]:
+        if not stack:
+            return ()
         frames: list[Frame] = []
         last: tuple[object, ...] = ()
         same = 0
@@ -326,14 +330,19 @@ def _linked(
     members: tuple[BaseException, ...] = ()
     if issubclass(type(exc), BaseExceptionGroup):
         members = BaseExceptionGroup.exceptions.__get__(exc)
-    cause = BaseException.__cause__.__get__(exc)  # type: ignore[union-attr]
-    context = BaseException.__context__.__get__(exc)  # type: ignore[union-attr]
-    if BaseException.__suppress_context__.__get__(exc):  # type: ignore[attr-defined]
-        context = None
+    cause = _CAUSE(exc)
+    context = None if _IS_HIDDEN(exc) else _CONTEXT(exc)
     return cause, context, members
 
 
-def _related(exc: BaseException) -> list[BaseException]:
+# Past whatever a class puts in their place, too.
+_CAUSE, _CONTEXT, _IS_HIDDEN = (
+    vars(BaseException)[name].__get__
+    for name in ("__cause__", "__context__", "__suppress_context__")
+)
+
+
+def related(exc: BaseException) -> list[BaseException]:
     """Give an exception and all that hangs on it, each once, the nearest first."""
     found = [exc]
     seen = {id(exc)}

@@ -94,7 +94,7 @@ def test_what_an_engine_refuses_is_told_with_everything_else(check, load):
 
     assert code == 2
     assert "error[HK411]" in err
-    assert "error[HK308]" in err
+    assert 'unknown key "none" in [plugins.text-log]' in err
     assert ("error[HK401]" in err) == bool(load)
     assert err.count("error[") == (3 if load else 2)
 

@@ -217,21 +217,23 @@ class TestFingerprint:
 
         assert report(one).fingerprint != report(other).fingerprint
 
-    def test_libraries_count_where_nothing_else_is_there(self, report):
-        def through_the_library():
-            json.loads("{")
+    def test_libraries_count_where_nothing_else_is_there(self):
+        from handlerkit.reports.fingerprints import _where
 
-        from handlerkit.reports.fingerprints import _application_place
-
-        places = [
-            SimpleNamespace(file="/app/site.py"),
-            SimpleNamespace(file="/v/site-packages/x.py"),
-            SimpleNamespace(file=json.__file__),
-        ]
-        assert _application_place(places) is places[0]
-        assert _application_place(places[1:]) is places[1]
-        assert _application_place(places[2:]) is places[2]
-        assert _application_place([]) is None
+        tb = None
+        for file, module in (
+            (json.__file__, "json"),
+            ("/v/site-packages/y.py", "inner"),
+            ("/v/site-packages/x.py", "outer"),
+            ("/app/site.py", "site"),
+        ):
+            code = SimpleNamespace(co_filename=file, co_qualname="call")
+            frame = SimpleNamespace(f_code=code, f_globals={"__name__": module})
+            tb = SimpleNamespace(tb_frame=frame, tb_next=tb)
+        assert _where(tb) == "site:call"
+        assert _where(tb.tb_next) == "inner:call"
+        assert _where(tb.tb_next.tb_next.tb_next) == "json:call"
+        assert _where(None) == ""
 
     def test_it_is_the_same_in_every_process_and_on_every_line(self, tmp_path):
         code = (
@@ -279,6 +281,56 @@ def test_a_report_that_was_read_or_released_holds_no_exception(report, read):
         assert made.type.endswith("Watched")
     finally:
         gc.enable()
+
+
+class TestBrief:
+    """A report that is read without its frames."""
+
+    def test_it_is_the_text_without_frames(self, report):
+        exception = ExceptionGroup("two", [ValueError("a"), KeyError("b")])
+        exception.__cause__ = LookupError("why\nso")
+        brief, whole = report(exception), report(exception)
+
+        assert "Traceback" in whole.text
+        assert brief.brief == whole.brief
+        assert "LookupError: why\n  | so\n" in brief.brief
+        assert "    | KeyError: 'b'\n" in brief.brief
+        assert "Traceback" not in brief.brief
+        assert brief.fingerprint == whole.fingerprint
+        assert (brief.message, brief.request_line) == (
+            whole.message,
+            whole.request_line,
+        )
+
+    def test_all_of_it_can_be_read_after_it(self, report):
+        def one():
+            raise ValueError("x")
+
+        made, plain = report(one), report(one)
+
+        assert made.brief == plain.brief == "ValueError: x\n"
+        assert "Traceback" in made.text
+        assert made.text.splitlines()[-1] == "ValueError: x"
+        assert made.frames[-1].function.endswith("one")
+        assert made.brief == "ValueError: x\n"
+
+    def test_what_was_read_in_brief_stays_when_the_exchange_ends(self, report):
+        exception = Watched("x")
+        seen = weakref.ref(exception)
+        made = report(exception)
+        del exception
+        said = made.brief
+        made.release()
+        gc.collect()
+
+        assert seen() is None
+        assert made.text == made.brief == said
+
+    def test_what_was_not_read_is_gone_then(self, report):
+        made = report(ValueError("x"))
+        made.release()
+
+        assert made.brief == "ValueError: not read in time\n"
 
 
 class Raising(Exception):

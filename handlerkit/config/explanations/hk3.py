@@ -84,7 +84,17 @@ class Mail:
     "HK308": Explanation(
         cause="The plugin has no `Settings`, so it takes no keys beside `use`, "
         "`enabled`, `required` and `on_error`.",
-        example=f'{APP}[plugins.text-log]\nlevel = "debug"\n',
+        example=f'{_MAIL}level = "debug"\n',
+        beside={
+            "mail.py": """
+from handlerkit import hookimpl
+
+
+class Mail:
+    @hookimpl
+    def log_exception(self, report): ...
+"""
+        },
         commands=_LOADING,
         mend="Take the key out. In a plugin of your own, declare it in a class "
         "`Settings`.",
