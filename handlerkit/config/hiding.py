@@ -119,9 +119,15 @@ def _by_place(source: Source, first: int, last: int) -> Iterator[Span]:
     for path, place in source.places.items():
         if place.value is None or place.value[0] >= last or place.value[1] <= first:
             continue
-        holds_more = source.text[place.value[0] : place.value[0] + 1] in ("[", "{")
-        if not holds_more and (is_typed(path, source.concealed) or is_secret(path)):
+        raw = source.text[slice(*place.value)]
+        if raw[:1] in ("[", "{"):
+            continue
+        if is_typed(path, source.concealed) or is_secret(path):
             yield place.value
+        elif raw[:1] in ("'", '"'):
+            begin = place.value[0] + len(raw) - len(raw.lstrip("\"'"))
+            for start, end in _forms(raw.strip("\"'")):
+                yield begin + start, begin + end
 
 
 def values_in(raw: Mapping[str, Any], concealed: Collection[TomlPath]) -> set[str]:

@@ -73,7 +73,11 @@ class Resolver:
 
         A reference that cannot be resolved stays, and has a fault.
         """
-        types_ = {name: field.annotation for name, field in fields(model)}
+        types_ = {
+            key: model.model_fields[name].annotation
+            for name, keys in keys_of(model)
+            for key in keys
+        }
         # What a plugin entry has besides is for the plugin's own model.
         free = model.model_config.get("extra") == "allow" and model is not PluginEntry
         return self._items(data, types_, Any if free else None, path)
@@ -193,6 +197,18 @@ def fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
         if isinstance(alias, AliasChoices):
             alias = alias.choices[0]
         yield alias if isinstance(alias, str) else name, field
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str]]]:
+    """Give the fields of a model with the keys that a file may have for each."""
+    by_name = model.model_config.get("validate_by_name") or model.model_config.get(
+        "populate_by_name"
+    )
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+        keys = [choice for choice in choices if isinstance(choice, str)]
+        yield name, [*keys, name] if by_name or not keys else keys
 
 
 def _members(annotation: Any) -> Iterator[Any]:

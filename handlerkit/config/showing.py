@@ -13,13 +13,13 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import AliasChoices, BaseModel, RootModel, Secret, SecretBytes, SecretStr
+from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
 from handlerkit.config.hiding import is_secret, without_forms
 from handlerkit.config.masking import mask
 from handlerkit.config.model import Config
-from handlerkit.config.references import described, fields
+from handlerkit.config.references import described, fields, keys_of
 from handlerkit.config.writing import dotted, is_toml, key_text, value_text
 from handlerkit.settings import MASK
 
@@ -112,7 +112,7 @@ class _Sheet:
     ) -> None:
         self.document = document
         self.options = options
-        self.concealed: set[TomlPath] = set()
+        self.concealed = {_anywhere(path) for path in document.concealed}
         self.secrets = set(document.secrets)
         self.unseen: set[TomlPath] = set()
         named = str(self._raw(("handler", "class")))
@@ -131,7 +131,7 @@ class _Sheet:
             self.secrets.add(secret)
         given = self._raw(path)
         left = dict(given) if isinstance(given, Mapping) else {}
-        for name, keys in _keys(type(model)):
+        for name, keys in keys_of(type(model)):
             written = next((key for key in keys if key in left), None)
             for key in keys:
                 left.pop(key, None)
@@ -231,23 +231,15 @@ class _Sheet:
 
     def _is_concealed(self, path: TomlPath) -> bool:
         """Say whether a value is at, in or around what a model types as a secret."""
-        place = tuple(_ANY if isinstance(part, int) else part for part in path)
+        place = _anywhere(path)
         return any(
             place[: len(each)] == each or each[: len(place)] == place
             for each in self.concealed
         )
 
 
-def _keys(model: type[BaseModel]) -> Iterator[tuple[str, list[str]]]:
-    """Give the fields of a model with the keys that a file may have for each."""
-    by_name = model.model_config.get("validate_by_name") or model.model_config.get(
-        "populate_by_name"
-    )
-    for name, field in model.model_fields.items():
-        alias = field.validation_alias
-        choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-        keys = [choice for choice in choices if isinstance(choice, str)]
-        yield name, [*keys, name] if by_name or not keys else keys
+def _anywhere(path: TomlPath) -> TomlPath:
+    return tuple(_ANY if isinstance(part, int) else part for part in path)
 
 
 def _secrets(value: Any, path: TomlPath) -> Iterator[tuple[TomlPath, str]]:
@@ -264,7 +256,7 @@ def _held(value: Any) -> Iterator[tuple[str | None, Any]]:
     if isinstance(value, RootModel):
         yield None, value.root
     elif isinstance(value, BaseModel):
-        for name, keys in _keys(type(value)):
+        for name, keys in keys_of(type(value)):
             for key in keys:
                 yield key, getattr(value, name)
         yield from (value.model_extra or {}).items()
@@ -295,7 +287,7 @@ def _as_toml(value: Any) -> Any:
     if isinstance(value, _SECRETS):
         return MASK
     if isinstance(value, BaseModel):
-        held = {keys[0]: getattr(value, name) for name, keys in _keys(type(value))}
+        held = {keys[0]: getattr(value, name) for name, keys in keys_of(type(value))}
         held |= value.model_extra or {}
         value = {key: item for key, item in held.items() if item is not None}
     if isinstance(value, Mapping):

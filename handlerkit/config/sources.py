@@ -82,14 +82,14 @@ class Document:
     def arrange(self, faults: list[Fault], severity: str = "error") -> list[Fault]:
         """Sort faults by their place in this file; name the file where one lacks it.
 
-        ``path`` of a fault without a file starts at handlerkit's own table. What
-        came from outside is masked: the texts of exceptions are in there.
+        ``path`` of a fault without a file starts at handlerkit's own table. Secrets
+        are masked: the texts of exceptions are in there.
         ``severity`` is ``error`` or ``warning``.
         """
-        inline = self._inline() if faults and severity == "error" else set()
+        secrets = self._secrets() if faults else set()
         for fault in faults:
-            fault.message = mask(self.mask(fault.message), inline)
-            fault.hint = mask(self.mask(fault.hint), inline)
+            fault.message = mask(fault.message, secrets)
+            fault.hint = mask(fault.hint, secrets)
             fault.severity = severity
             if not fault.file:
                 fault.file = self.file or "configuration"
@@ -106,16 +106,16 @@ class Document:
         if self.source is not None:
             self.source.concealed.add((*self.prefix, *path))
 
-    def _inline(self) -> set[str]:
-        """Give the secrets that stand in the file itself."""
+    def _secrets(self) -> set[str]:
+        """Give the secrets that came from outside, and those in the file itself."""
         # Only what has an error pays for it.
         from handlerkit.config.hiding import values_in
 
-        return values_in(self.raw, self.concealed)
+        return self.secrets | values_in(self.raw, self.concealed)
 
     def mask(self, text: str) -> str:
-        """Give a text with ``***`` for what came from outside the file."""
-        return mask(text, self.secrets)
+        """Give a text of others with ``***`` for secrets."""
+        return mask(text, self._secrets())
 
     def without(self, faults: Iterable[Fault]) -> Document:
         """Give this document less the keys that have these faults.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import (
     AliasChoices,
     BaseModel,
+    ConfigDict,
     Field,
     RootModel,
     SecretStr,
@@ -315,6 +316,19 @@ def test_a_setting_made_of_a_secret_is_secret():
 
     assert record.url == f"http://{SECRET}@host"
     assert SECRET not in repr(record)
+
+
+def test_a_reference_may_stand_at_every_key_that_a_field_has():
+    class Settings(BaseModel):
+        model_config = ConfigDict(populate_by_name=True)
+        word: str = Field(validation_alias=AliasChoices("first", "second"))
+
+    for key in ("first", "second", "word"):
+        (record, faults), _ = settings_of({key: {"env": "D"}}, Settings, D=SECRET)
+
+        assert faults == []
+        assert record.word == SECRET
+        assert SECRET not in repr(record)
 
 
 def test_a_plugin_table_is_not_resolved_before_its_model_is_known(valid):

@@ -299,6 +299,16 @@ def test_what_is_no_secret_is_shown(planted):
     assert table["server"]["gunicorn"]["raw_env"] == ["A=1", "API_TOKEN=***"]
 
 
+def test_a_plugin_that_was_refused_hides_what_is_typed_as_secret(tmp_path):
+    document, found = read(
+        tmp_path / "a.toml", PLANTED.partition("[plugins.off]")[0], {}
+    )
+    (tmp_path / "secret").write_text("planted-i\n")
+    config.settings(document, "sentry", Made)
+
+    assert "planted" not in effective(document, found)
+
+
 def test_a_plugin_that_is_not_loaded_hides_its_references(planted):
     table = tomli.loads(effective(*planted))
 

@@ -186,6 +186,47 @@ def test_what_a_plugin_raises_does_not_tell_its_secret(tmp_path):
     assert "ValueError: refused: ***" in str(caught.value)
 
 
+def test_what_an_optional_plugin_raises_does_not_tell_its_secret(tmp_path, capfd):
+    (tmp_path / "mail.py").write_text(
+        PLUGIN.replace(
+            "    @hookimpl",
+            "    def __init__(self, settings):\n"
+            "        self.settings = settings\n"
+            "        if settings.level:\n"
+            "            raise ValueError(f'refused: {settings.pin}')\n"
+            "    def start(self):\n"
+            "        raise ValueError(f'not there: {self.settings.pin}')\n"
+            "    @hookimpl",
+        )
+    )
+    path = tmp_path / "handlerkit.toml"
+    table = '\nuse = "./mail.py:Mail"\nrequired = false\npin = "planted-secret"\n'
+    path.write_text(
+        f"[plugins.made]{table}level = 0\n[plugins.refused]{table}level = 1\n"
+    )
+
+    kit = handlerkit.load(str(path), app=lambda *_: [])
+    [warning] = kit.warnings
+    kit.start()
+
+    assert "ValueError: refused: ***" in warning.message
+    assert "ValueError: refused: ***" in kit.plugins.inactive["refused"]
+    assert "ValueError: not there: ***" in kit.plugins.inactive["made"]
+    assert "planted-secret" not in capfd.readouterr().err
+
+
+def test_a_secret_in_what_is_passed_on_is_not_shown(tmp_path):
+    path = tmp_path / "handlerkit.toml"
+    path.write_text(
+        '[server]\ngunicorn = { raw_env = ["TOKEN=planted"], day = 1979-05-27 }\n'
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        handlerkit.load(str(path))
+
+    assert '2 | gunicorn = { raw_env = ["TOKEN=***"], day' in str(caught.value)
+
+
 def test_a_one_line_table_hides_only_the_secrets(tmp_path):
     (tmp_path / "mail.py").write_text(PLUGIN)
     path = tmp_path / "handlerkit.toml"
