@@ -37,7 +37,13 @@ HAS_LENGTH = 1
 HAS_DATE = 2
 HAS_SERVER = 4
 HAS_LISTS = 8  # pairs that are no tuples, and could change
-_MARKS = {"content-length": HAS_LENGTH, "date": HAS_DATE, "server": HAS_SERVER}
+HAS_STATUS = 16  # which is the status to a CGI server, and nothing to any other
+_MARKS = {
+    "content-length": HAS_LENGTH,
+    "date": HAS_DATE,
+    "server": HAS_SERVER,
+    "status": HAS_STATUS,
+}
 
 # A length of more digits is no length; int() itself takes no more under every limit.
 _DIGITS = 640

@@ -17,6 +17,7 @@ from handlerkit.pep3333 import (
     HAS_LENGTH,
     HAS_LISTS,
     HAS_SERVER,
+    HAS_STATUS,
     Headers,
     check_headers,
     check_status,
@@ -85,8 +86,9 @@ class Response(Recovery):
         except KeyError:
             bodiless = check_status(status)
         marks, self._length = check_headers(headers)
-        if marks & HAS_LISTS:  # what was checked must not change any more
-            headers = [(name, value) for name, value in headers]
+        if marks & (HAS_LISTS | HAS_STATUS):
+            # What was checked must not change any more, and decide on the status.
+            headers = [(k, v) for k, v in headers if k.lower() != "status"]
             marks, self._length = check_headers(headers)
         self._marks = marks
         self.status = status

@@ -514,9 +514,30 @@ class TestD8:
 
 
 class TestD9:
-    """A hop-by-hop header is an error always."""
+    """A hop-by-hop header is an error always; a header is no status."""
 
     head = BAD_ONLY_OPTIMIZED["hop-by-hop"]
+    two = ("200 OK", [("status", "404 Not Found"), ("X", "1")])
+
+    def test_old_status(self, exchange):
+        answer = exchange(OLD_CGI, TestD8.app(self.two))
+
+        fault(answer.out.lower().count(b"status: ") == 2)
+
+    @pytest.mark.parametrize("kind", [SimpleHandler, BaseCGIHandler])
+    def test_a_status_in_a_header_goes_nowhere(self, exchange, kind):
+        answer = exchange(kind, TestD8.app(self.two))
+
+        assert answer.status == "200 OK"
+        assert b"404" not in answer.out
+        assert answer.headers["x"] == "1"
+
+    def test_a_status_in_a_header_goes_nowhere_hosted(self, host, hosted_environ):
+        app = HostedHandler.hosting(TestD8.app(self.two))
+        answer = host().serve(app, hosted_environ())
+
+        assert answer.status == "200 OK"
+        assert "status" not in answer.headers
 
     def test_old(self):
         fault(b"Connection: close" in optimized("wsgiref.handlers", self.head).stdout)
