@@ -95,6 +95,7 @@ class HTTPConversation(Conversation):
             return None
         self.unread = parser.rest
         if request is not None:
+            self._is_kept = False
             self._exchange = exchange = Exchange(self, request)
             pace = exchange.pace
             return exchange if pace is None else self._collect(exchange, pace)
@@ -176,7 +177,7 @@ class HTTPConversation(Conversation):
         self._is_parting = True
         self.unread = b""
         self.end()
-        self.deadline = monotonic() + self.server.settings.farewell_timeout
+        self.part()
         self._rest()
 
     def finish(self, verdict: str) -> None:

@@ -66,6 +66,16 @@ def test_half_sent_bodies_are_answered_408_when_their_time_is_over(
         assert answer.headers["connection"] == "close"
 
 
+def test_a_late_body_on_a_kept_connection_is_answered_408(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    client = serve(echo, read_timeout=0.2).client()
+    assert client.get().status == "200 OK"
+    client.send(BEGINNINGS["small"])
+
+    assert client.answer().status == "408 Request Timeout"
+
+
 def test_a_body_that_comes_byte_by_byte_has_no_more_time(
     serve: Callable[..., Any], echo: Any
 ) -> None:
