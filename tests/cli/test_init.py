@@ -11,18 +11,19 @@ from pathlib import Path
 import pytest
 
 import handlerkit
+from handlerkit.cli.main import run
 from handlerkit.cli.snippets import ways
 
 ROOT = str(Path(handlerkit.__file__).parent.parent)
 
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, measured):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "handlerkit", *arguments],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": ROOT},
+            env={**os.environ, **measured, "PYTHONPATH": ROOT},
             capture_output=True,
             text=True,
             timeout=50,
@@ -95,10 +96,13 @@ def test_it_prints_for_every_server_with_absolute_paths(shell, tmp_path, server)
 
 
 @pytest.mark.parametrize("server", ways())
-def test_nothing_of_a_condition_is_left(shell, server):
+def test_nothing_of_a_condition_is_left(tmp_path, monkeypatch, capsys, server):
+    monkeypatch.chdir(tmp_path)
     for via in ways()[server]:
         for url in ("/", "/app"):
-            text = shell("init", "--for", server, "--via", via, "--url", url).stdout
+            assert run(["init", "--for", server, "--via", via, "--url", url]) == 0
+            text = capsys.readouterr().out
+            assert text
             assert not [line for line in text.splitlines() if line[:1] == "{"]
 
 

@@ -16,8 +16,6 @@ import handlerkit
 from handlerkit.cli.main import run
 
 ROOT = str(Path(handlerkit.__file__).parent.parent)
-# Whoever measures coverage tells child processes so.
-MEASURED = {name: value for name, value in os.environ.items() if "COVERAGE" in name}
 COMMANDS = ["serve", "cgi", "check", "show", "plugins", "why", "trace", "init"]
 DEADLINE = 30.0  # seconds
 
@@ -47,8 +45,9 @@ APP = '[app]\ntarget = "shop:application"\n'
 class Shell:
     """Runs `python -m handlerkit` in a directory with an application."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, measured: dict[str, str]) -> None:
         self.directory = directory
+        self.measured = measured
         self.write("shop.py", SHOP)
         self.write("handlerkit.toml", CONFIG)
 
@@ -67,7 +66,7 @@ class Shell:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": ROOT,
             "PYTHONIOENCODING": "utf-8",
-            **MEASURED,
+            **(self.measured if options.pop("measured", True) else {}),
             **options.pop("environ", {}),
         }
         return subprocess.Popen(
@@ -88,8 +87,11 @@ class Shell:
         )
 
     def refusal(self, *arguments: str, **options) -> str:
-        """Give what a command says that fails as a command should."""
-        done = self(*arguments, **options)
+        """Give what a command says that fails as a command should.
+
+        What it is refused for is found in process, too, by tests of each mistake.
+        """
+        done = self(*arguments, measured=False, **options)
         assert done.returncode in (1, 2), done
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
@@ -97,8 +99,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(tmp_path: Path, measured: dict[str, str]) -> Shell:
+    return Shell(tmp_path, measured)
 
 
 def until(process: subprocess.Popen[str], start: str) -> list[str]:

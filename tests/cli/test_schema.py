@@ -16,14 +16,14 @@ DISTRIBUTION = "stranger-1.0.dist-info"
 
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, measured):
     """Run handlerkit in a directory, that is a place of plugins too."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "handlerkit", *arguments],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+            env={**os.environ, **measured, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
             capture_output=True,
             text=True,
             timeout=50,

@@ -12,7 +12,6 @@ import pytest
 import handlerkit
 
 PACKAGE = Path(handlerkit.__file__).parent
-MEASURED = {name: value for name, value in os.environ.items() if "COVERAGE" in name}
 REQUEST = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "REQUEST_METHOD": "GET",
@@ -76,7 +75,7 @@ class Answer(NamedTuple):
 class Site:
     """A directory with a configuration, and what it names."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, measured: dict[str, str]) -> None:
         self.directory = directory
         directory.mkdir(exist_ok=True)
         directory.chmod(0o755)
@@ -84,6 +83,7 @@ class Site:
         self.frozen = directory / "handlerkit_frozen.py"
         self.python = sys.executable
         self.path = [str(PACKAGE.parent)]
+        self.measured = measured
         self.write("shop.py", APP)
         self.write("handlerkit.toml", CONFIG)
 
@@ -96,7 +96,7 @@ class Site:
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(self.path),
-            **MEASURED,
+            **self.measured,
             **variables,
         }
 
@@ -150,8 +150,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path):
-    return Site(tmp_path / "site")
+def site(tmp_path, measured):
+    return Site(tmp_path / "site", measured)
 
 
 @pytest.fixture

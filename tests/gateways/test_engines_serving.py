@@ -104,8 +104,9 @@ ENGINES = {
 
 
 @pytest.fixture
-def shop(serve):
-    """Start the shop under one of the engines."""
+def shop(serve, measured):
+    """Start the shop under one of the engines, whose workers are processes."""
+    serve.environ = measured
     serve.write("shop.py", APP)
     serve.write("life.py", PLUGIN)
 

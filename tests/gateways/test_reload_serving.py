@@ -65,7 +65,8 @@ colour = "{}"
 
 
 @pytest.fixture
-def shop(serve):
+def shop(serve, measured):
+    serve.environ = measured
     serve.write("shop.py", APP)
     serve.write("paint.py", PLUGIN)
     return serve

@@ -156,6 +156,7 @@ def test_departure_is_noticed(tmp_path, departure, file, rule, instead):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-x", "-q"),
+            "--assert=plain",  # quicker; nobody reads what it says
             *(f"-pno:{plugin}" for plugin in PLUGINS),
             *("test_departures.py", "-k", selected),
         ],

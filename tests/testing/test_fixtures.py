@@ -1,5 +1,6 @@
 """The fixture for pytest, in a pytest of its own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ class Mine:
 """
 
 
-def test_the_fixture_runs_kits_and_closes_them_with_the_test(tmp_path):
+def test_the_fixture_runs_kits_and_closes_them_with_the_test(tmp_path, measured):
     files = {"conftest.py": CONFTEST, "test_it.py": TESTS, "plugin.py": PLUGIN}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -49,6 +50,7 @@ def test_the_fixture_runs_kits_and_closes_them_with_the_test(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
+        env={**os.environ, **measured},
         capture_output=True,
         text=True,
         check=False,

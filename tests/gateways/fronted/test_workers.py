@@ -32,9 +32,10 @@ threads = 1
 
 
 @pytest.fixture(params=["FastCGI", "SCGI"])
-def ask(request, tmp_path, serving_in):
+def ask(request, tmp_path, serving_in, measured):
     """Give what asks a server with two workers, and the server."""
     starter = serving_in(tmp_path)
+    starter.environ = measured
     starter.write("app.py", APP)
     serving = starter(CONFIG.format(protocol=request.param), "unix")
     front = Front(serving.bind)
