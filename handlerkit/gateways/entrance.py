@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _RESPITE = 1.0  # seconds without accepting, after accepting failed
 _AT_ONCE = 4  # connections accepted before one of them is served
+_LAST_ONES = 1024  # connections taken in at a stop from a listener of several processes
 
 
 class Entrance:
@@ -101,15 +102,17 @@ class Entrance:
         return True
 
     def close(self, *, politely: bool = False) -> None:
-        """Listen no more; ``politely``, take in who waits and nobody else would."""
+        """Listen no more; ``politely``, take in who waits: perhaps nobody else will."""
         listeners, self._listeners = self._listeners, ()
         if politely:
             self._size = inf
             for listener in listeners:
                 if listener.own:
                     listener.forget_path()
-                    while self._accept(listener):
-                        pass
+                # One that is not may have others who go on, and never be empty.
+                most = inf if listener.own else _LAST_ONES
+                while most > 0 and self._accept(listener):
+                    most -= _AT_ONCE
         self.respite = inf
         close_all(listeners)
 
