@@ -124,7 +124,11 @@ class FastCGIConversation(BodyReader):
             events = [] if self._is_over else self._protocol.feed(data)
             job = self._heed(events)
             first = events[0] if len(events) == 1 and self._running == 1 else None
-            if type(first) is Request and first.ended:
+            if (
+                type(first) is Request
+                and first.ended
+                and (first.keep or self._protocol.open == (first,))
+            ):
                 waits = not first.keep  # as nearly every time: see _settle
             else:
                 waits = self._settle()

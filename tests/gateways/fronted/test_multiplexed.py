@@ -102,6 +102,33 @@ def test_whose_body_does_not_come_is_answered_408_and_the_others_as_usual(serve)
     assert client.answer(1).body == b"again"
 
 
+def test_a_last_request_keeps_nobody_waiting_who_was_begun_before(serve):
+    """Though the front does not keep the connection, another request is open on it."""
+    client = serve(Slow()).client()
+    other = request(2, b"two", keep=True)
+    client.send(other[:16])
+    client.send(request(1, keep=False))
+    assert client.answer(1).status == "200 OK"
+
+    client.send(other[16:])
+
+    assert client.answer(2).body == b"two"
+    assert client.ended()
+
+
+def test_a_front_that_goes_away_with_a_request_begun_after_the_last_frees_its_place(
+    serve,
+):
+    served = serve(Slow(), max_connections=1)
+    client = served.client()
+    client.send(request(1, keep=False) + request(2, keep=True)[:16])
+    assert client.answer(1).status == "200 OK"
+
+    client.close()
+
+    assert served.client().ask(keep=False).status == "200 OK"
+
+
 def test_a_front_that_takes_nothing_is_cut_and_all_its_requests_are_disconnects(serve):
     begun = threading.Barrier(3)
 
