@@ -14,8 +14,9 @@ from handlerkit.settings import MASK
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from handlerkit.carets import TomlPath
     from handlerkit.config.model import Config
-    from handlerkit.config.sources import Document, TomlPath
+    from handlerkit.config.sources import Document
     from handlerkit.config.table import Table
 
 _CODES = {"app": "HK522", "server": "HK523"}

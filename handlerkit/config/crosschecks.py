@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from handlerkit.errors import Fault
 
 if TYPE_CHECKING:
+    from handlerkit.carets import TomlPath
     from handlerkit.config.model import Config
-    from handlerkit.config.sources import TomlPath
 
 Entry = Literal["cgi", "wsgi", "serve", "handler"]
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
+    from handlerkit.carets import TomlPath
     from handlerkit.config.references import Resolver
-    from handlerkit.config.sources import TomlPath
 
 _TYPES = {
     "string": "a string",

@@ -21,9 +21,8 @@ from handlerkit.settings import MASK
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from handlerkit.config.locator import Span
+    from handlerkit.carets import Span, TomlPath
     from handlerkit.config.source_text import Source
-    from handlerkit.config.sources import TomlPath
 
 # handlerkit's own keys, none of them a secret, by table.
 _OURS = {

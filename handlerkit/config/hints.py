@@ -12,7 +12,7 @@ from handlerkit.config.writing import dotted, string_text, value_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handlerkit.config.sources import TomlPath
+    from handlerkit.carets import TomlPath
 
 _FROM_OUTSIDE = 'a value from outside is { env = "NAME" } or { file = "path" }'
 _BOOLEANS = {

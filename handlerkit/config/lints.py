@@ -24,9 +24,10 @@ from handlerkit.settings import MASKED, Record, by_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from handlerkit.carets import TomlPath
     from handlerkit.config.crosschecks import Entry
     from handlerkit.config.model import Config
-    from handlerkit.config.sources import Document, TomlPath
+    from handlerkit.config.sources import Document
 
 _DIAGNOSTICS = ("debug", "diagnostics", "show_details", "show_traceback")
 # Of gunicorn, 0 means that there is no limit.

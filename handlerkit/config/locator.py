@@ -8,17 +8,14 @@ is not TOML it gives what it happens to see.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import tomli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from handlerkit.config.sources import TomlPath
-
-# From the first character to the one after the last, counted from 0.
-Span: TypeAlias = tuple[int, int]
+    from handlerkit.carets import Span, TomlPath
 
 _BLANK = " \t"
 _SPACE = " \t\r\n"

@@ -13,7 +13,7 @@ from handlerkit.plan import HOOKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handlerkit.config.sources import TomlPath
+    from handlerkit.carets import TomlPath
 
 # Plugins that are there without a table of their own.
 UNASKED = ("text-log",)

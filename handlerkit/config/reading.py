@@ -19,7 +19,8 @@ from handlerkit.errors import Fault
 from handlerkit.settings import Record
 
 if TYPE_CHECKING:
-    from handlerkit.config.sources import Document, TomlPath
+    from handlerkit.carets import TomlPath
+    from handlerkit.config.sources import Document
 
 _URLS = (Url, MultiHostUrl, AnyUrl)
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-    from handlerkit.config.sources import Document, TomlPath
+    from handlerkit.carets import TomlPath
+    from handlerkit.config.sources import Document
 
 _FORMS = ({"env"}, {"env", "default"}, {"file"})
 _ARRAYS = (list, tuple, set, frozenset, deque)

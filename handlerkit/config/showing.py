@@ -26,7 +26,8 @@ from handlerkit.settings import MASK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handlerkit.config.sources import Document, TomlPath
+    from handlerkit.carets import TomlPath
+    from handlerkit.config.sources import Document
 
 _TABLES = [name for name, _ in fields(Config) if name not in ("hooks", "plugins")]
 _SECRETS = (SecretStr, SecretBytes, Secret)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from handlerkit.config.locator import Place, Span
-    from handlerkit.config.sources import TomlPath
+    from handlerkit.carets import Span, TomlPath
+    from handlerkit.config.locator import Place
 
 
 class Source:

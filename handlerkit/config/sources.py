@@ -9,7 +9,7 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli
 
@@ -18,7 +18,8 @@ from handlerkit.config.model import Config
 from handlerkit.config.source_text import Source
 from handlerkit.errors import ConfigError, Fault
 
-TomlPath = tuple[str | int, ...]
+if TYPE_CHECKING:
+    from handlerkit.carets import TomlPath
 
 _EMBEDDED = "pyproject.toml"
 _PREFIX = ("tool", "handlerkit")

@@ -18,7 +18,7 @@ from handlerkit.config.references import fields
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from handlerkit.config.sources import TomlPath
+    from handlerkit.carets import TomlPath
 
 _KINDS = {str: "str", SecretStr: "secret", int: "int", float: "float", bool: "bool"}
 _VALUE_ALONE = 1  # arguments of a validator that sees nothing but its value

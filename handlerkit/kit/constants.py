@@ -31,7 +31,7 @@ from handlerkit.settings import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from handlerkit.config.sources import TomlPath
+    from handlerkit.carets import TomlPath
 
 # By type: what makes it again, and of what.
 _MAKERS: dict[type, tuple[str, Callable[[Any], Any]]] = {

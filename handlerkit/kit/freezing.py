@@ -30,7 +30,7 @@ from handlerkit.kit.origins import TICK, Origins, own_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from handlerkit.config.sources import TomlPath
+    from handlerkit.carets import TomlPath
     from handlerkit.kit.assembly import Kit
     from handlerkit.kit.plugins import Loaded
     from handlerkit.plan import Impl

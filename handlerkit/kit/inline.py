@@ -15,7 +15,7 @@ from handlerkit.settings import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handlerkit.config.sources import TomlPath
+    from handlerkit.carets import TomlPath
     from handlerkit.kit.assembly import Kit
     from handlerkit.reports.redaction import Redaction
 
