@@ -68,7 +68,10 @@ def check_object(text: str) -> str:
 
 
 def check_use(text: str) -> str:
-    """Check what plugin to use: a name, ``module:attribute`` or ``./file.py:Class``."""
+    """Check what plugin to use: a name, ``module:attribute`` or ``./file.py:Class``.
+
+    ``module:`` is a plugin that is a module itself.
+    """
     if not text.isprintable():
         raise mistake("HK204", "must be printable")
     file, dot_py, attribute = text.rpartition(".py:")
@@ -77,7 +80,8 @@ def check_use(text: str) -> str:
             "HK204", "must have a name after the colon", f'as "{file}.py:Class"'
         )
     if ":" in text and not dot_py and not text.endswith(".py"):
-        _check_reference(text, "a name, module:attribute or ./file.py:Class")
+        whole = f"{text}it" if text.endswith(":") else text
+        _check_reference(whole, "a name, module:attribute or ./file.py:Class")
     return text
 
 
