@@ -98,7 +98,13 @@ _FOLLOWS = {
 _UNHEEDED = {
     "hosted": (
         *("max_connections", "max_header_size", "max_body", "header_timeout"),
-        *("keep_alive_timeout", "write_timeout", *_HTTP_LIMITS, *_FRONT_LIMITS),
+        *(
+            "keep_alive_timeout",
+            "read_timeout",
+            "write_timeout",
+            *_HTTP_LIMITS,
+            *_FRONT_LIMITS,
+        ),
         "unix_owner",
     ),
     "builtin": _FRONT_LIMITS,

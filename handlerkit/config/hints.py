@@ -26,7 +26,7 @@ _ELSEWHERE = {
     ("server", "listen"): 'it is bind = "host:port"',
     ("server", "port"): 'it is bind = "host:port"',
     ("server", "timeout"): "there are header_timeout, keep_alive_timeout, "
-    "write_timeout and graceful_timeout",
+    "read_timeout, write_timeout and graceful_timeout",
     ("app", "module"): 'it is target = "module:attribute"',
     ("app", "callable"): 'it is target = "module:attribute"',
     ("app", "pythonpath"): "it is path = [...]",

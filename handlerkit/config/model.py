@@ -265,6 +265,9 @@ class ServerSettings(Table):
         "5 for HTTP and 75 for FastCGI.",
         examples=[5.0],
     )
+    read_timeout: Seconds = Field(
+        default=60.0, description="Seconds that a request body may be waited for."
+    )
     write_timeout: Seconds = Field(
         default=60.0, description="Seconds that a client may let a write wait."
     )

@@ -38,6 +38,7 @@ _OURS = (
     "max_body",
     "header_timeout",
     "keep_alive_timeout",
+    "read_timeout",
     "write_timeout",
     "graceful_timeout",
 )

@@ -56,6 +56,7 @@ threads = 2
 max_connections = {most}
 header_timeout = {patience}
 keep_alive_timeout = {patience}
+read_timeout = {patience}
 write_timeout = {patience}
 """
 # Heads that have far to go.
