@@ -80,7 +80,10 @@ class HTTPConversation(Conversation):
             data = b""
         if data == b"":
             self.server.close(self)
-        elif data is None or self._is_parting:
+        elif data is None:
+            self._rest()
+        elif self._is_parting:
+            self.go_on_parting()
             self._rest()
         else:
             return self._advance(data)

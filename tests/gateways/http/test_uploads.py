@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ THREADS = 3
 SMALL, LARGE = 10, 100_000  # bytes that come of a body of which more is to come
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
 LONG = 600.0
+PATIENCE = 20.0  # seconds, for what must happen; nothing waits this long when it does
 
 
 def post(length: int, *headers: str) -> bytes:
@@ -158,3 +161,35 @@ def test_uploads_that_wait_are_closed_at_the_cut(
             assert client.ended()
     served.join()
     assert served.log == []
+
+
+def test_a_refusal_waits_for_who_sends_a_long_body_before_reading(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    """Which takes longer than the farewell: a reset would take the answer away."""
+    client = serve(echo, max_body=10, farewell_timeout=1.0).client()
+    client.send(post(1_000_000))
+    for _ in range(25):
+        client.send(b"x")
+        threading.Event().wait(0.1)
+    client.socket.shutdown(socket.SHUT_WR)
+
+    assert client.answer().status == "413 Content Too Large"
+    assert client.ended()
+
+
+def test_who_sends_on_after_a_refusal_keeps_no_connection_for_ever(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    served = serve(echo, max_body=10, farewell_timeout=0.2, read_timeout=0.5)
+    client = served.client()
+    client.send(post(1_000_000))
+    end = monotonic() + PATIENCE
+
+    def go_on() -> None:
+        while monotonic() < end:
+            client.send(b"x")
+            threading.Event().wait(0.01)
+
+    with pytest.raises(OSError, match=r"pipe|reset"):
+        go_on()
