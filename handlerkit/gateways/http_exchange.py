@@ -175,7 +175,7 @@ class Exchange:
             )
             verdict = self._conclude(handler)
         finally:
-            self._handler = None
+            self._handler = self._input = None
             self.be_no_upload()
             conversation.finish(verdict)
 

@@ -1,6 +1,7 @@
 """Bodies of requests that come slowly, in part, or not at all."""
 
 import contextlib
+import gc
 import socket
 import threading
 from collections.abc import Callable
@@ -8,6 +9,9 @@ from time import monotonic
 from typing import Any
 
 import pytest
+
+from handlerkit.gateways.http_exchange import Input
+from tests.gateways.http.conftest import Kit
 
 THREADS = 3
 SMALL, LARGE = 10, 100_000  # bytes that come of a body of which more is to come
@@ -193,3 +197,29 @@ def test_who_sends_on_after_a_refusal_keeps_no_connection_for_ever(
 
     with pytest.raises(OSError, match=r"pipe|reset"):
         go_on()
+
+
+class Forgetful(list[Any]):
+    """Keeps nothing."""
+
+    def append(self, _: Any) -> None:
+        return
+
+
+def test_a_body_is_forgotten_with_its_exchange(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    """And not kept in memory until the garbage collector comes by."""
+    kit = Kit(echo)
+    kit.handlers = Forgetful()
+    client = serve(None, kit=kit).client()
+    gc.collect()
+    gc.disable()
+    try:
+        client.send(post(LARGE, "Connection: close") + b"x" * LARGE)
+        assert client.answer().body == b"x" * LARGE
+        end = monotonic() + PATIENCE
+        while any(isinstance(each, Input) for each in gc.get_objects()):
+            assert monotonic() < end
+    finally:
+        gc.enable()
