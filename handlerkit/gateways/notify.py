@@ -26,9 +26,9 @@ def notify(state: str) -> None:
         return
     if place.startswith("@"):  # an abstract one
         place = f"\0{place[1:]}"
-    with socket.socket(_AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(1.0)
-        try:
+    try:
+        with socket.socket(_AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(1.0)
             sock.sendto(state.encode(), place)
-        except OSError:  # nobody is there to be told
-            return
+    except OSError:  # nobody is there to be told, or no descriptor is left
+        return
