@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 class SelectorPoller:
-    """A poller for every platform."""
+    """A poller for every platform.
+
+    One that ``is_deaf`` must be woken after `add`, to know of it while it waits.
+    """
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        hears: Any = getattr(selectors, "KqueueSelector", ())
+        self.is_deaf = not isinstance(self._selector, hears)
 
     def add(self, descriptor: int, thing: Any, *, shared: bool = False) -> None:  # noqa: ARG002 - what only epoll can do
         """Tell of a descriptor when it can be read, by giving the thing.
@@ -30,7 +35,10 @@ class SelectorPoller:
 
     def wait(self, patience: float | None) -> list[Any]:
         """Wait up to ``patience`` seconds; give the things that can be read."""
-        return [key.data for key, _ in self._selector.select(patience)]
+        try:
+            return [key.data for key, _ in self._selector.select(patience)]
+        except OSError:  # one of them was removed, and closed, at just this time
+            return []
 
     def close(self) -> None:
         """Close its own descriptor."""
@@ -43,6 +51,8 @@ _SHARED = _OWN | getattr(select, "EPOLLEXCLUSIVE", 0)
 
 class EpollPoller:
     """The same on epoll itself: half the time of a selector."""
+
+    is_deaf = False
 
     def __init__(self) -> None:
         self._epoll = select.epoll()

@@ -178,6 +178,8 @@ class Server:
             if not conversation.is_polled:
                 self._poller.add(conversation.socket.fileno(), conversation)
                 conversation.is_polled = True
+                if self._poller.is_deaf:
+                    self.wake()
 
     def look_again(self, conversation: Conversation) -> None:
         """At a stop, have a connection that rests read once more, and closed then.
