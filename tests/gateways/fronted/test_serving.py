@@ -396,11 +396,11 @@ class Limit(int):
 
     reached = staticmethod(lambda: None)
 
-    def __le__(self, other):
+    def __gt__(self, other):
         is_reached = int(self) <= other
         if is_reached:
             self.reached()
-        return is_reached
+        return not is_reached
 
 
 def test_a_close_at_the_limit_lets_the_next_one_in(serve):
