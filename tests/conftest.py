@@ -27,6 +27,12 @@ ROOT = Path(__file__).parent.parent
 DEADLINE = 30.0  # seconds until a process must have done what a test waits for
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three for two processors: half of the time of a test is of those it waits for."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 class Answer:
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
