@@ -5,22 +5,29 @@ from __future__ import annotations
 import select
 import selectors
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
 
+_SELECTED = 500  # connections; select() of Windows takes 512 sockets, others 1024
+
+
 class SelectorPoller:
     """A poller for every platform.
 
-    One that ``is_deaf`` must be woken after `add`, to know of it while it waits.
+    One that ``is_deaf`` must be woken after `add`, to know of it while it waits; it
+    waits for ``most`` connections.
     """
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         hears: Any = getattr(selectors, "KqueueSelector", ())
         self.is_deaf = not isinstance(self._selector, hears)
+        selects = isinstance(self._selector, selectors.SelectSelector)
+        self.most = _SELECTED if selects else inf
 
     def add(self, descriptor: int, thing: Any, *, shared: bool = False) -> None:  # noqa: ARG002 - what only epoll can do
         """Tell of a descriptor when it can be read, by giving the thing.
@@ -53,6 +60,7 @@ class EpollPoller:
     """The same on epoll itself: half the time of a selector."""
 
     is_deaf = False
+    most = inf
 
     def __init__(self) -> None:
         self._epoll = select.epoll()

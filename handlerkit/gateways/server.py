@@ -82,7 +82,7 @@ class Server:
             self._poller,
             partial(converse, self),
             room=self._open,
-            size=settings.max_connections,
+            size=min(settings.max_connections, self._poller.most),
             ready=self._crew.ready,
             log=log,
         )

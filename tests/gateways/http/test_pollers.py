@@ -1,9 +1,12 @@
 """The server where there is no epoll."""
 
+import fcntl
+import resource
 import selectors
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +68,39 @@ def test_a_connection_that_is_closed_meanwhile_ends_no_wait(
     assert poller.wait(0.0) == []
     theirs.close()
     poller.close()
+
+
+def above(client: Any) -> Any:
+    """Have the descriptor of a client in nobody's way."""
+    low = client.socket
+    high = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 1100)
+    client.socket = socket.socket(fileno=high)
+    client.socket.settimeout(PATIENCE)
+    low.close()
+    return client
+
+
+def test_more_connections_than_select_takes_wait_to_be_accepted(
+    serve: Callable[..., Any],
+    hello: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)
+    monkeypatch.setattr(server, "make_poller", SelectorPoller)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] < 3000:
+        pytest.skip("there are too few descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3000, limits[1]))
+    try:
+        served = serve(hello, f"unix:{tmp_path}/socket", **TIMES, max_connections=3000)
+        clients = [above(served.client()) for _ in range(1100)]
+        assert clients[0].get().body == b"hello"
+        while served.server._entrance.is_open and served.thread.is_alive():
+            threading.Event().wait(0.001)
+        for client in clients[:-1]:
+            client.close()
+
+        assert clients[-1].get().body == b"hello"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
