@@ -129,7 +129,8 @@ class FastCGIConversation(BodyReader):
                 and first.ended
                 and (first.keep or self._protocol.open == (first,))
             ):
-                waits = not first.keep  # as nearly every time: see _settle
+                # As nearly every time: see _settle.
+                waits = not (first.keep or self._is_owed)
             else:
                 waits = self._settle()
                 if self._protocol.closing and not self._running:
@@ -162,9 +163,11 @@ class FastCGIConversation(BodyReader):
             return True
         requests = self._protocol.open
         self._is_paused = bool(requests) and self._protocol.full
-        # Nothing more will come where the front has said all that it will.
-        said_all = requests and all(each.ended and not each.keep for each in requests)
-        return bool(self._is_paused or said_all)
+        if self._is_paused or not requests or self._is_owed:
+            return self._is_paused
+        # Nothing more will come where the front has said all that it will, and
+        # `finish` closes then.
+        return all(each.ended and not each.keep for each in requests)
 
     def _heed(self, events: list[Event]) -> Any:
         """Make exchanges of requests; give the first, and have the others run."""

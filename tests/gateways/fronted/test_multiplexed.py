@@ -8,6 +8,8 @@ import pytest
 
 from tests.gateways.fronted.conftest import LONG, hello
 from tests.gateways.fronted.wire import (
+    ABORT,
+    GET_VALUES,
     PATIENCE,
     STDIN,
     Front,
@@ -114,6 +116,24 @@ def test_a_last_request_keeps_nobody_waiting_who_was_begun_before(serve):
 
     assert client.answer(2).body == b"two"
     assert client.ended()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [record(GET_VALUES, 0), head(2, keep=True)[:16] + record(ABORT, 2)],
+    ids=["values", "aborted"],
+)
+def test_a_front_that_was_owed_an_answer_before_its_last_request_frees_its_place(
+    serve, before
+):
+    served = serve(hello, max_connections=1)
+    client = served.client()
+    client.send(before + request(1, keep=False))
+    client.rest()
+
+    client.close()
+
+    assert served.client().ask(keep=False).body == b"hello"
 
 
 def test_a_front_that_goes_away_with_a_request_begun_after_the_last_frees_its_place(
