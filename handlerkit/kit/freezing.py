@@ -122,7 +122,9 @@ def _no_application(*_: object) -> list[bytes]:
 
 
 def _text(name: str, constants: Mapping[str, Any]) -> str:
-    told = repr(name)[1:-1].replace('"', '\\"')  # a file may have any name
+    # A file may have any name, a docstring from Python 3.13 on only UTF-8.
+    shown = name.encode("utf-8", "backslashreplace").decode()
+    told = repr(shown)[1:-1].replace('"', '\\"')
     head = (
         f'"""Made by `handlerkit freeze` from {told}: freeze again, do not edit.\n\n'
         "Constants only. Of secrets it says where they are, never what they are.\n"
