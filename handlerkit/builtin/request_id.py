@@ -17,6 +17,7 @@ KEY = "handlerkit.request_id"
 CLIENT_KEY = "handlerkit.request_id.client"
 
 _LONGEST = 128
+_REMEMBERED = 1000  # names of headers
 _PUNCTUATION = str.maketrans("", "", "._-")
 
 
@@ -35,7 +36,7 @@ class RequestId:
     def __init__(self, settings: RequestIdSettings) -> None:
         self._header = settings.header
         self._lower = settings.header.lower()
-        self._length = len(settings.header)
+        self._others: set[str] = set()  # names of headers
         self._key = "HTTP_" + settings.header.upper().replace("-", "_")
         self._peers: Peers | None = None
 
@@ -69,11 +70,19 @@ class RequestId:
         request_id = None if environ is None else environ.get(KEY)
         if type(request_id) is not str:
             return  # the error came before there was an id
-        length = self._length
+        others = self._others
         for name, _ in headers:
-            if len(name) == length and name.lower() == self._lower:
+            if name not in others and self._is_ours(name):
                 return
         headers.append((self._header, request_id))
+
+    def _is_ours(self, name: str) -> bool:
+        """Say whether a header is that of the id; remember one that is not."""
+        if name.lower() == self._lower:
+            return True
+        if len(self._others) < _REMEMBERED:
+            self._others.add(name)
+        return False
 
     def _trusts(self, environ: dict[str, Any]) -> bool:
         if self._peers is None:

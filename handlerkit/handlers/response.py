@@ -224,8 +224,9 @@ class Response(Recovery):
         """
         enrich(self, self.status, headers)
         before = self.headers
-        added = headers[len(before) :]
-        if headers == before + added:
+        size = len(before)
+        if headers[:size] == before:
+            added = headers[size:]
             marks, length = check_headers(added)
             if length is None:
                 self._marks |= marks

@@ -84,7 +84,7 @@ MUTATIONS = (
     ("D11", "cgi.py", 'env["wsgi.input_terminated"] = True', "pass"),
     ("D12", "base.py", 'env.pop("HTTP_PROXY", None)', "pass"),
     ("D12", "environ.py", 'if not k.startswith("HTTP_")', ""),
-    ("D12", "hosted.py", "taken = leaks.take(env.pop)", "taken = leaks.usual"),
+    ("D12", "hosted.py", "taken = leaks.take(env)", "taken = leaks.usual"),
     ("D13", "../gateways/cgi.py", "        os.dup2(2, 1)\n", ""),
     (
         "D14",
