@@ -8,9 +8,14 @@ from typing import Any
 
 from handlerkit.errors import RequestError
 from handlerkit.protocols import scgi as scgi_protocol
+from handlerkit.protocols.fastcgi import Limits
 from tests.protocols import fastcgi_wire
+from tests.protocols.test_fastcgi_opening import USUAL, encoded, read, taught
 
 SMALL = scgi_protocol.Limits(max_header_size=300, max_params=5, max_body=1000)
+LIMITS = Limits(max_params=12, max_param_name=127, max_param_value=200)
+OPENING = taught(USUAL, USUAL)
+OPENING._left = 0  # so that it stays what it is
 SCGI_CASES = Path(fastcgi_wire.__file__).parent / "scgi_cases"
 
 
@@ -22,6 +27,8 @@ def fastcgi(data: bytes) -> None:
 
     assert whole.result() == pieces.result()
     fastcgi_wire.feed_greedily(wire, size)
+    # As parameters, with what a front has taught before, and without.
+    assert read(wire, LIMITS, OPENING) == read(wire, LIMITS, None)
 
 
 def scgi(data: bytes) -> None:
@@ -55,7 +62,7 @@ def fastcgi_seeds() -> list[bytes]:
     return [
         b"\x07" + b"".join(step for step in steps if not isinstance(step, int))
         for steps in map(fastcgi_wire.steps_of, fastcgi_wire.CASE_NAMES)
-    ]
+    ] + [b"\x07" + encoded(USUAL)]
 
 
 def scgi_seeds() -> list[bytes]:
