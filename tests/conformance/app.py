@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 from wsgiref.validate import validator
 
@@ -381,6 +382,14 @@ def stream(environ, start_response):
     return chunks()
 
 
+def wait_until_seen(environ):
+    """Wait for the file of the exchange's token, which the client makes."""
+    seen = Path(os.environ["CONFORMANCE_DIR"], token(environ))
+    end = time.monotonic() + 10
+    while not seen.exists() and time.monotonic() < end:
+        time.sleep(0.005)
+
+
 def hundred_mib():
     """Give a hundred MiB, in blocks that differ; nobody keeps them."""
     for number in range(1600):
@@ -391,6 +400,20 @@ def hundred_mib():
 def pours(environ, start_response):
     start_response("200 OK", [*BYTES, ("Content-Length", str(100 << 20))])
     return hundred_mib()
+
+
+@app
+def pours_seen(environ, start_response):
+    """Send a MiB, and the rest of a hundred when the client says so."""
+    blocks = hundred_mib()
+
+    def chunks():
+        yield from islice(blocks, 16)
+        wait_until_seen(environ)
+        yield from blocks
+
+    start_response("200 OK", [*BYTES, ("Content-Length", str(100 << 20))])
+    return chunks()
 
 
 @app
@@ -414,13 +437,10 @@ def memory(environ, start_response):
 @app
 def fail_seen(environ, start_response):
     """Fail when the client has the head, and the first block."""
-    seen = Path(os.environ["CONFORMANCE_DIR"], token(environ))
 
     def chunks():
         yield b"first "
-        end = time.monotonic() + 10
-        while not seen.exists() and time.monotonic() < end:
-            time.sleep(0.005)
+        wait_until_seen(environ)
         raise failure(environ)
 
     start_response("200 OK", TEXT[:])
