@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         read_environ,
     )
     from handlerkit.hooks.markers import hookimpl
+    from handlerkit.kit import run_cgi
     from handlerkit.kit.assembly import Kit, load
-    from handlerkit.kit.bundle import run_cgi
     from handlerkit.kit.running import wsgi
     from handlerkit.kit.serving import serve
 
@@ -55,7 +55,7 @@ _HOMES = {
     "Kit": "kit.assembly",
     "hookimpl": "hooks.markers",
     "load": "kit.assembly",
-    "run_cgi": "kit.bundle",
+    "run_cgi": "kit",
     "serve": "kit.serving",
     "wsgi": "kit.running",
 }

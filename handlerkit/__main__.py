@@ -27,7 +27,7 @@ def main() -> "NoReturn":
         from handlerkit.cli import main as run
 
         run()
-    from handlerkit.kit.bundle import run_cgi
+    from handlerkit.kit import run_cgi
 
     raise SystemExit(run_cgi(config))
 

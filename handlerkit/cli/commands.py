@@ -28,7 +28,7 @@ def serve(options: Namespace) -> int:
 
 def cgi(options: Namespace) -> int:
     """Serve the one request of this CGI process."""
-    from handlerkit.kit.bundle import run_cgi
+    from handlerkit.kit import run_cgi
 
     return run_cgi(options.config)
 

@@ -19,9 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import CodeType
-    from wsgiref.types import WSGIApplication
-
-    from handlerkit.kit.assembly import Source
 
     # Its name, its source and that one's time and size, where its bytecode would be,
     # whether it is a package, and what it runs.
@@ -30,18 +27,17 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-def run_cgi(source: "Source", app: "WSGIApplication | None" = None) -> "int":
-    """Serve the one request of this CGI process; give the exit code (RFC 3875).
-
-    File descriptor 1 goes to stderr from here on, so that nothing that is printed
-    gets into the response. An invalid configuration answers 500, with the mistakes
-    on stderr. What `handlerkit freeze` wrote beside the file is taken, if it is fresh.
-    """
-    if isinstance(source, (str, os.PathLike)):
-        _take(*os.path.split(os.path.abspath(source)))
-    from handlerkit.kit.one_shot import run
-
-    return run(source, app)
+def take(directory: str, config: str) -> None:
+    """Load the modules of a bundle; without a good one each is imported by itself."""
+    try:
+        with Folder(directory) as folder, Folder("__pycache__", folder) as cache:
+            data = cache.read(bundle_name(config))
+        start = len(head(b""))
+        content = memoryview(data)[start:]
+        if data[:start] == head(content):
+            _load(content)
+    except Exception:  # noqa: BLE001, S110 - there may be anything
+        pass
 
 
 def bundle_name(config: str) -> str:
@@ -65,19 +61,6 @@ def stamp(path: str) -> tuple[int, int]:
     """Give what tells Python that bytecode is of a source: its time, and its size."""
     status = os.stat(path)
     return int(status.st_mtime), status.st_size
-
-
-def _take(directory: str, config: str) -> None:
-    """Load the modules of a bundle; without a good one each is imported by itself."""
-    try:
-        with Folder(directory) as folder, Folder("__pycache__", folder) as cache:
-            data = cache.read(bundle_name(config))
-        start = len(head(b""))
-        content = memoryview(data)[start:]
-        if data[:start] == head(content):
-            _load(content)
-    except Exception:  # noqa: BLE001, S110 - there may be anything
-        pass
 
 
 def _load(content: memoryview) -> None:
