@@ -25,7 +25,7 @@ from handlerkit.builtin import BUILTINS
 from handlerkit.cli.main import _parser
 from handlerkit.config import CODES, model
 from handlerkit.config.explanations import HUNDREDS, explain
-from handlerkit.config.references import fields
+from handlerkit.config.fields import fields
 from handlerkit.config.writing import value_text
 from handlerkit.hooks import markers, specs
 

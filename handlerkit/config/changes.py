@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.config.fields import fields
 from handlerkit.config.hiding import holds_secret
-from handlerkit.config.references import fields
 from handlerkit.config.writing import dotted, is_toml, value_text
 from handlerkit.errors import Fault
 from handlerkit.settings import MASK

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from handlerkit.config import hints
 from handlerkit.config.codes import CODES
+from handlerkit.config.fields import fields
 from handlerkit.config.grammar import closest
 from handlerkit.config.model import Config, HookSettings, PluginEntry
-from handlerkit.config.references import fields
 from handlerkit.config.writing import dotted, string_text, subject_of, value_text
 from handlerkit.errors import Fault
 from handlerkit.plan import HOOKS

@@ -12,17 +12,31 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from handlerkit.config.fields import fields
 from handlerkit.config.model import Config, HookSettings
-from handlerkit.config.references import fields
 from handlerkit.reports.redaction import Redactor
 from handlerkit.reports.rules import SHORTEST
 from handlerkit.settings import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from typing import Protocol
 
     from handlerkit.carets import Span, TomlPath
-    from handlerkit.config.source_text import Source
+    from handlerkit.config.locator import Place
+
+    class Source(Protocol):
+        """The text of a file: `handlerkit.config.source_text.Source`."""
+
+        text: str
+        valid: bool
+        secrets: set[str]
+        concealed: set[TomlPath]
+
+        @property
+        def places(self) -> dict[TomlPath, Place]:
+            """The place of every key, item and table."""
+
 
 # handlerkit's own keys, none of them a secret, by table.
 _OURS = {

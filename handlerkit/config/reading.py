@@ -9,11 +9,12 @@ from pydantic import AnyUrl, BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import MultiHostUrl, Url, to_json
 
 from handlerkit.config.faults import from_pydantic
+from handlerkit.config.fields import fields
 from handlerkit.config.hiding import holds_secret
 from handlerkit.config.model import Config, PluginEntry
 from handlerkit.config.names import check_names
 from handlerkit.config.objects import load_object, said
-from handlerkit.config.references import Resolver, fields
+from handlerkit.config.references import Resolver
 from handlerkit.config.writing import dotted, is_toml
 from handlerkit.errors import Fault
 from handlerkit.settings import Record

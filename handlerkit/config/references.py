@@ -22,8 +22,9 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import AliasChoices, BaseModel, RootModel, SecretBytes, SecretStr
+from pydantic import BaseModel, RootModel, SecretBytes, SecretStr
 
+from handlerkit.config.fields import keys_of
 from handlerkit.config.grammar import closest
 from handlerkit.config.model import PluginEntry
 from handlerkit.config.sources import read_value
@@ -32,8 +33,6 @@ from handlerkit.errors import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pydantic.fields import FieldInfo
 
     from handlerkit.carets import TomlPath
     from handlerkit.config.sources import Document
@@ -189,27 +188,6 @@ def described(value: object) -> str:
         return ""
     kind = "env" if "env" in value else "file"
     return f"{kind} {value[kind]}"
-
-
-def fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    """Give the fields of a model by the keys that they have in a file."""
-    for name, field in model.model_fields.items():
-        alias = field.validation_alias
-        if isinstance(alias, AliasChoices):
-            alias = alias.choices[0]
-        yield alias if isinstance(alias, str) else name, field
-
-
-def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str]]]:
-    """Give the fields of a model with the keys that a file may have for each."""
-    by_name = model.model_config.get("validate_by_name") or model.model_config.get(
-        "populate_by_name"
-    )
-    for name, field in model.model_fields.items():
-        alias = field.validation_alias
-        choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-        keys = [choice for choice in choices if isinstance(choice, str)]
-        yield name, [*keys, name] if by_name or not keys else keys
 
 
 def _members(annotation: Any) -> Iterator[Any]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from handlerkit.config.fields import fields
 from handlerkit.config.model import Config, HookSettings, PluginEntry
-from handlerkit.config.references import fields
 from handlerkit.config.schema_table import REFERENCE, REFERENCES, table_schema
 from handlerkit.plan import HOOKS
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
+from handlerkit.config.fields import fields, keys_of
 from handlerkit.config.hiding import is_secret, without_forms
 from handlerkit.config.masking import mask
 from handlerkit.config.model import Config
-from handlerkit.config.references import described, fields, keys_of
+from handlerkit.config.references import described
 from handlerkit.config.writing import dotted, is_toml, key_text, value_text
 from handlerkit.settings import MASK
 

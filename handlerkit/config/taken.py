@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
-from handlerkit.config.references import fields
+from handlerkit.config.fields import fields
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticUndefined
 
+from handlerkit.config.fields import fields
 from handlerkit.config.model import (
     AppSettings,
     FreezeSettings,
@@ -17,7 +18,6 @@ from handlerkit.config.model import (
     ServerSettings,
 )
 from handlerkit.config.redact import RedactSettings
-from handlerkit.config.references import fields
 from handlerkit.config.writing import dotted, key_text, value_text
 
 if TYPE_CHECKING:

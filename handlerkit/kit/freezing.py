@@ -16,7 +16,7 @@ from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
 from handlerkit import __version__, config
-from handlerkit.config.references import fields
+from handlerkit.config.fields import fields
 from handlerkit.config.taken import kinds_at
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
 from handlerkit.kit.assembly import load

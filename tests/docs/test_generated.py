@@ -7,7 +7,7 @@ import pytest
 import handlerkit
 from handlerkit.builtin import BUILTINS
 from handlerkit.config import CODES, model
-from handlerkit.config.references import fields
+from handlerkit.config.fields import fields
 from handlerkit.plan import HOOKS
 
 TABLES = {
