@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from handlerkit.config.fields import fields
-from handlerkit.config.model import Config, HookSettings
+from handlerkit.config.model import TABLES, HookSettings
 from handlerkit.reports.redaction import Redactor
 from handlerkit.reports.rules import SHORTEST
 from handlerkit.settings import MASK
@@ -39,11 +39,7 @@ if TYPE_CHECKING:
 
 
 # handlerkit's own keys, none of them a secret, by table.
-_OURS = {
-    name: {key for key, _ in fields(field.annotation)}
-    for name, field in fields(Config)
-    if isinstance(field.annotation, type)
-}
+_OURS = {name: {key for key, _ in fields(table)} for name, table in TABLES.items()}
 _OF_HOOKS = {key for key, _ in fields(HookSettings)}
 _EMBEDDED = ("tool", "handlerkit")
 # What a name like a secret's may stand for besides the secret itself.

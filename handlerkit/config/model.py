@@ -370,3 +370,11 @@ class Config(Table):
     plugins: Annotated[ByName[PluginEntry], AfterValidator(_name_plugins)] = Field(
         default_factory=empty, description="The plugins, in order."
     )
+
+
+# Tables by their own name in the file, without those that have a name for each entry.
+TABLES: Mapping[str, type[Table]] = {
+    name: field.annotation
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type)
+}

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handlerkit.config.fields import fields
-from handlerkit.config.model import Config, HookSettings, PluginEntry
+from handlerkit.config.model import TABLES, HookSettings, PluginEntry
 from handlerkit.config.schema_table import REFERENCE, REFERENCES, table_schema
 from handlerkit.plan import HOOKS
 
@@ -45,12 +44,11 @@ def json_schema(
     is known. A table of another name must have ``use``, unless ``lenient``.
     """
     defs: dict[str, Any] = {"reference": REFERENCES}
-    tables: dict[str, Any] = {}
-    for name, field in fields(Config):
-        if isinstance(field.annotation, type):
-            tables[name] = table_schema(field.annotation, f"[{name}]", defs)
-            if name in _FIRST_KEYS:
-                tables[name]["x-taplo"] = {"initKeys": _FIRST_KEYS[name]}
+    tables = {
+        name: table_schema(table, f"[{name}]", defs) for name, table in TABLES.items()
+    }
+    for name, keys in _FIRST_KEYS.items():
+        tables[name]["x-taplo"] = {"initKeys": keys}
     tables["hooks"] = _hooks(defs)
     tables["plugins"] = _plugins(plugins, defs, lenient=lenient)
     return {

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
-from handlerkit.config.fields import fields, keys_of
+from handlerkit.config.fields import keys_of
 from handlerkit.config.hiding import is_secret, without_forms
 from handlerkit.config.masking import mask
-from handlerkit.config.model import Config
+from handlerkit.config.model import TABLES
 from handlerkit.config.references import described
 from handlerkit.config.writing import dotted, is_toml, key_text, value_text
 from handlerkit.settings import MASK
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from handlerkit.carets import TomlPath
+    from handlerkit.config.model import Config
     from handlerkit.config.sources import Document
 
-_TABLES = [name for name, _ in fields(Config) if name not in ("hooks", "plugins")]
 _SECRETS = (SecretStr, SecretBytes, Secret)
 # Tables below a table of our own, that are for somebody else.
 _ENGINES = ((("server",), "granian"), (("server",), "gunicorn"))
@@ -89,7 +89,7 @@ def rows(
     the file's, each with the option that they were given by.
     """
     sheet = _Sheet(document, options or {})
-    for name in _TABLES:
+    for name in TABLES:
         yield from sheet.table(getattr(config, name), (name,), "default")
     for hook, table in config.hooks.items():
         yield from sheet.table(table, ("hooks", hook), "default")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import tomli
 
 from handlerkit.config.masking import mask
-from handlerkit.config.model import Config
+from handlerkit.config.model import TABLES, Config
 from handlerkit.config.source_text import Source
 from handlerkit.errors import ConfigError, Fault
 
@@ -333,7 +333,7 @@ def _given(config: Config) -> dict[str, Any]:
     tables = {
         name: table.model_dump(by_alias=True, exclude_unset=True)
         for name, table in config
-        if name in ("app", "handler", "server", "proxies", "redact", "freeze")
+        if name in TABLES
     }
     tables["hooks"] = {
         name: hook.model_dump(exclude_unset=True) for name, hook in config.hooks.items()

@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticUndefined
 
 from handlerkit.config.fields import fields
-from handlerkit.config.model import (
-    AppSettings,
-    FreezeSettings,
-    HandlerSettings,
-    HookSettings,
-    PluginEntry,
-    ProxySettings,
-    ServerSettings,
-)
-from handlerkit.config.redact import RedactSettings
+from handlerkit.config.model import TABLES, HookSettings, PluginEntry
 from handlerkit.config.writing import dotted, key_text, value_text
 
 if TYPE_CHECKING:
@@ -26,14 +17,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-_TABLES: dict[str, type[BaseModel]] = {
-    "app": AppSettings,
-    "handler": HandlerSettings,
-    "server": ServerSettings,
-    "proxies": ProxySettings,
-    "redact": RedactSettings,
-    "freeze": FreezeSettings,
-}
 _EXAMPLE_HOOK = "log_exception"
 _EXAMPLE_PLUGIN = "my-plugin"
 
@@ -51,7 +34,7 @@ def template(values: Mapping[str, Any], settings: Mapping[str, type[BaseModel]])
     plugins in ``values``, by their names there.
     """
     lines: list[str] = []
-    for name, model in _TABLES.items():
+    for name, model in TABLES.items():
         lines += _table((name,), model, values.get(name, {}))
     lines += _hooks(values.get("hooks", {}))
     lines += _plugins(values.get("plugins", {}), settings)
