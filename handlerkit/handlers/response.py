@@ -88,7 +88,7 @@ class Response(Recovery):
         marks, self._length = check_headers(headers)
         if marks & (HAS_LISTS | HAS_STATUS):
             # What was checked must not change any more, and decide on the status.
-            headers = [(k, v) for k, v in headers if k.lower() != "status"]
+            headers = _without_status(headers)
             marks, self._length = check_headers(headers)
         self._marks = marks
         self.status = status
@@ -228,10 +228,13 @@ class Response(Recovery):
         if headers[:size] == before:
             added = headers[size:]
             marks, length = check_headers(added)
-            if length is None:
+            if length is None and not marks & (HAS_LISTS | HAS_STATUS):
                 self._marks |= marks
                 return
         self._marks, self._length = check_headers(headers)
+        if self._marks & (HAS_LISTS | HAS_STATUS):
+            headers[:] = _without_status(headers)
+            self._marks, self._length = check_headers(headers)
 
     def _put(self, data: bytes) -> None:
         """Send a part of the head, or hold it for `write` to send with the body."""
@@ -363,6 +366,11 @@ class Response(Recovery):
     def _flush(self) -> None:
         """Send what `_write` has buffered."""
         raise NotImplementedError
+
+
+def _without_status(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give headers as tuples, less what would decide on the status behind CGI."""
+    return [(k, v) for k, v in headers if k.lower() != "status"]
 
 
 def _function(method: object) -> object:

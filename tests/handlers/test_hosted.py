@@ -454,6 +454,20 @@ class TestEnviron:
 
         assert self.seen(host, hosted_environ(), Hooked)["wsgi.url_scheme"] == "https"
 
+    def test_a_status_of_response_starting_goes_nowhere(
+        self, host, hosted_environ, plan
+    ):
+        class Hooked(HostedHandler):
+            pass
+
+        Hooked.plan = plan(
+            response_starting=lambda headers: headers.append(("Status", "404 No"))
+        )
+        served = host().serve(Hooked.hosting(listed), hosted_environ())
+
+        assert served.status == "200 OK"
+        assert "status" not in served.headers
+
     def test_the_servers_environ_is_left_alone(self, host, hosted_environ):
         environ = hosted_environ(HTTP_PROXY="evil", CONTENT_LENGTH="")
         before = dict(environ)

@@ -10,6 +10,7 @@ from wsgiref.headers import Headers
 import pytest
 
 import handlerkit
+from handlerkit import pep3333
 from handlerkit.errors import PluginError
 from handlerkit.handlers import BaseCGIHandler, SimpleHandler
 
@@ -584,6 +585,33 @@ class TestHookAnswers:
 
         assert answer.status == "500 Internal Server Error"
         assert answer.body.startswith(b"A server error occurred.")
+
+    @pytest.mark.parametrize("kind", [SimpleHandler, BaseCGIHandler])
+    @pytest.mark.parametrize(
+        "headers_class", [pep3333.Headers, Headers], ids=["ours", "wsgiref"]
+    )
+    @pytest.mark.parametrize("app", [listed, generated])
+    @pytest.mark.parametrize("adds", [True, False])
+    def test_a_status_of_response_starting_goes_nowhere(
+        self, exchange, plan, kind, headers_class, app, adds
+    ):
+        """As one of the application: behind CGI it would be the status."""
+
+        def starting(headers):
+            if not adds:
+                del headers[:]
+            headers += [("status", "404 Not Found"), ["X-New", "1"]]
+
+        answer = exchange(
+            subclass(kind, headers_class=headers_class),
+            app,
+            plan=plan(response_starting=starting),
+        )
+
+        assert answer.status == "200 OK"
+        assert b"404" not in answer.out
+        assert answer.headers["x-new"] == "1"
+        assert answer.body == b"hello"
 
     def test_response_starting_gives_no_204_a_length(self, exchange, plan):
         def app(environ, start_response):
