@@ -13,7 +13,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import deque
 from threading import Thread
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -101,11 +101,13 @@ class Crew:
         self._duties.wake()
         self._rouse()
 
-    def join(self) -> None:
-        """Wait for the end of every thread."""
+    def join(self, patience: float) -> int:
+        """Wait so many seconds for the threads to end; give how many do not."""
+        latest = monotonic() + patience
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join()
+                thread.join(max(0.0, latest - monotonic()))
+        return sum(thread.is_alive() for thread in self._threads)
 
     def add(self, job: Any) -> None:
         """Have a job run; from any thread."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from handlerkit.gateways.settings import Settings
 
 _LAST_WORD = 1.0  # seconds for exchanges to notice that their connections were cut
+_LEAVING = 5.0  # seconds for threads to end when no connection is left
 
 
 class Server:
@@ -357,12 +358,10 @@ class Server:
 
     def _clear_up(self) -> None:
         self._crew.finish()
-        if self._open:
-            self.log(
-                f"{len(self._open)} exchanges did not end in time, and were abandoned"
-            )
-        else:
-            self._crew.join()
+        # An exchange may run on though its connection was cut, and is closed already.
+        left = len(self._open) or self._crew.join(_LEAVING)
+        if left:
+            self.log(f"{left} exchanges did not end in time, and were abandoned")
         for conversation in tuple(self._open):
             self.close(conversation)
         self._entrance.close()

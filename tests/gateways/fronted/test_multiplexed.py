@@ -6,10 +6,12 @@ import threading
 
 import pytest
 
+from handlerkit.gateways import server
 from tests.gateways.fronted.conftest import LONG, hello
 from tests.gateways.fronted.wire import (
     ABORT,
     GET_VALUES,
+    GET_VALUES_RESULT,
     PATIENCE,
     STDIN,
     Front,
@@ -195,6 +197,38 @@ def test_a_front_that_takes_nothing_on_one_connection_keeps_nobody_out(serve):
 
     answers = client.answers(*numbers)
     assert {len(each.body) for each in answers.values()} == {10_000_000}
+
+
+def test_a_stop_at_once_waits_for_no_exchange_beside_an_upload_that_waits(
+    serve, monkeypatch
+):
+    """Its connection is closed for the upload, and the exchange may never end."""
+    monkeypatch.setattr(server, "_LEAVING", 0.01)
+    slow, uploads = Slow(), threading.Semaphore(0)
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/upload":
+            uploads.release()
+        return slow(environ, start_response)
+
+    served = serve(application, threads=3, read_timeout=LONG)
+    upload = head(2, keep=True, CONTENT_LENGTH="300000", PATH_INFO="/upload")
+    upload += record(STDIN, 2, b"x" * 60_000) * 2
+    for _ in range(2):  # all threads but one
+        served.client().send(upload)
+        assert uploads.acquire(timeout=PATIENCE)
+    client = served.client()
+    client.send(request(1, keep=True, PATH_INFO="/slow"))
+    assert slow.begun.wait(PATIENCE)
+    client.send(upload + record(GET_VALUES, 0))
+    assert client.record()[0] == GET_VALUES_RESULT  # so it waits by now
+
+    served.server.stop(at_once=True)
+    served.thread.join(PATIENCE / 2)  # before the exchange ends by itself
+
+    assert not served.thread.is_alive()
+    assert served.log == ["1 exchanges did not end in time, and were abandoned"]
+    slow.go.set()
 
 
 APP = """
