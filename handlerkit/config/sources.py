@@ -123,14 +123,13 @@ class Document:
 
         To go on looking for mistakes in the rest.
         """
-        raw = self.raw
         paths = [fault.path[len(self.prefix) :] for fault in faults]
         # Without its use, a plugin would be looked for under its name.
-        whole = [path[:2] if path[2:] == ("use",) else path for path in paths]
-        for path in sorted(whole, key=len, reverse=True):
-            raw = _less(raw, path)
+        raw = _less(
+            self.raw, [path[:2] if path[2:] == ("use",) else path for path in paths]
+        )
         if _names(raw, "plugins") != _names(self.raw, "plugins"):
-            raw = _less(raw, ("hooks",))  # it may speak of the plugin
+            raw = _less(raw, [("hooks",)])  # it may speak of the plugin
         return Document(
             raw,
             base=self.base,
@@ -302,16 +301,23 @@ def _not_embedded(raw: Mapping[str, Any], text: str, file: str) -> Fault:
     return fault
 
 
-def _less(node: Any, path: TomlPath) -> Any:
-    """Copy a table without the key at ``path``, or without what holds that place."""
-    if not path or not isinstance(node, Mapping) or path[0] not in node:
-        return node
-    inner = node[path[0]]
-    if len(path) > 1 and isinstance(inner, Mapping) and path[1] in inner:
-        # In its place, for the order of plugins is the order of the file.
-        rest = _less(inner, path[1:])
-        return {key: rest if key == path[0] else value for key, value in node.items()}
-    return {key: value for key, value in node.items() if key != path[0]}
+def _less(node: Mapping[str, Any], paths: Iterable[TomlPath]) -> dict[str, Any]:
+    """Copy a table without the keys at ``paths``, or without what holds those places.
+
+    What is left stays in its place: the order of plugins is the order of the file.
+    """
+    within: dict[str | int, list[TomlPath]] = {}
+    for path in paths:
+        if path:
+            within.setdefault(path[0], []).append(path[1:])
+    kept = {}
+    for key, value in node.items():
+        rests = within.get(key)
+        if rests is None:
+            kept[key] = value
+        elif isinstance(value, Mapping) and all(r and r[0] in value for r in rests):
+            kept[key] = _less(value, rests)
+    return kept
 
 
 def _names(node: Any, key: str) -> list[str]:

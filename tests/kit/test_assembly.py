@@ -387,6 +387,20 @@ def test_a_key_at_fault_hides_no_mistake_of_its_table(site):
     assert len(mistakes) == 6
 
 
+def test_two_items_at_fault_hide_no_mistake_of_the_table_that_their_array_is_in(site):
+    mistakes = site.mistakes(
+        "[handler]\n"
+        'error_headers = [["a b", "x"], ["c d", "x"]]\n'
+        'class = "no_such_module:Class"\n'
+    )
+
+    assert [mistake.partition(":")[0] for mistake in mistakes] == [
+        "handler.error_headers.0",
+        "handler.error_headers.1",
+        "handler.class",
+    ]
+
+
 def test_what_handler_names_and_cannot_be_imported_is_told_with_the_rest(site):
     mistakes = site.mistakes(
         '[app]\ntarget = "no_such_module:application"\n'
