@@ -165,25 +165,31 @@ def _line(
 ) -> tuple[str, list[str]]:
     """Give the line that marks begin in, and a row of carets for each."""
     first, last = _bounds(text, marks[0].start)
-    cells = [_cell(char) if char != "\t" else char for char in text[first:last]]
-    secret = {at for start, end in hidden for at in range(start - first, end - first)}
-    for at in range(len(cells)):
+    length = last - first
+    low = max(0, min(marks[0].start - first - _BEFORE, length - _WIDEST))
+    high = min(low + _WIDEST, length)
+    shown = text[first + low : first + high]
+    cells = [_cell(char) if char != "\t" else char for char in shown]
+    secret = {
+        at
+        for start, end in hidden
+        for at in range(max(start - first, low - 1, 0), min(end - first, high))
+    }
+    for at in range(low, high):
         if at in secret:
-            cells[at] = "" if at - 1 in secret and at else MASK
-    low = max(0, min(marks[0].start - first - _BEFORE, len(cells) - _WIDEST))
-    high = low + _WIDEST
-    head, tail = "…" * (low > 0), "…" * (len(cells) > high)
+            cells[at - low] = "" if at - 1 in secret else MASK
+    head, tail = "…" * (low > 0), "…" * (high < length)
     rows = []
     for mark in marks:
-        start = min(max(mark.start - first, low), high)
-        end = min(max(mark.end - first, start), len(cells), high)
+        start = min(max(mark.start - first, low), high) - low
+        end = min(max(mark.end - first - low, start), len(cells))
         indent = "".join(
-            cell if cell == "\t" else " " * _width(cell) for cell in cells[low:start]
+            cell if cell == "\t" else " " * _width(cell) for cell in cells[:start]
         )
         carets = mark.sign * max(1, sum(map(_width, cells[start:end])))
         label = f" {mark.label}" if mark.label else ""
         rows.append(f"{' ' * len(head)}{indent}{carets}{label}")
-    return f"{head}{''.join(cells[low:high])}{tail}", rows
+    return f"{head}{''.join(cells)}{tail}", rows
 
 
 def _bounds(text: str, at: int) -> tuple[int, int]:

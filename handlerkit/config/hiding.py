@@ -33,9 +33,8 @@ if TYPE_CHECKING:
         secrets: set[str]
         concealed: set[TomlPath]
 
-        @property
-        def places(self) -> dict[TomlPath, Place]:
-            """The place of every key, item and table."""
+        def on_line(self, first: int) -> list[tuple[TomlPath, Place]]:
+            """Give every key, item and table that has a part of a line."""
 
 
 # handlerkit's own keys, none of them a secret, by table.
@@ -96,7 +95,7 @@ def names_other(name: str) -> bool:
 
 
 def secrets_in(source: Source, first: int, last: int) -> list[Span]:
-    """Give the secrets between two places of a text, a line of it."""
+    """Give the secrets of a line, by its start and its end."""
     found = list(_by_place(source, first, last))
     line = source.text[first:last]
     if not source.valid:  # where such a string ends is anybody's guess
@@ -110,8 +109,11 @@ def secrets_in(source: Source, first: int, last: int) -> list[Span]:
         inside = not source.valid or rule.startswith("pattern") or start >= comment
         if inside:
             found.append((first + start, first + end))
-    harmless = [place for path, place in source.places.items() if path[-1] == "default"]
-    defaults = [place.value for place in harmless if place.value]
+    defaults = [
+        place.value
+        for path, place in source.on_line(first)
+        if path[-1] == "default" and place.value
+    ]
     for secret in source.secrets:
         at = line.find(secret) if len(secret) >= _LEAST else -1
         while at >= 0:
@@ -125,7 +127,7 @@ def secrets_in(source: Source, first: int, last: int) -> list[Span]:
 
 
 def _by_place(source: Source, first: int, last: int) -> Iterator[Span]:
-    for path, place in source.places.items():
+    for path, place in source.on_line(first):
         if place.value is None or place.value[0] >= last or place.value[1] <= first:
             continue
         raw = source.text[slice(*place.value)]
@@ -195,7 +197,7 @@ def is_typed(path: TomlPath, concealed: Collection[TomlPath]) -> bool:
 def _comment(source: Source, first: int, last: int) -> int:
     """Give where the comment of a line begins, counted from the line's start."""
     at = first
-    for place in source.places.values():
+    for _, place in source.on_line(first):
         for span in (place.key, place.value, place.header):
             if span and first <= span[0] < last and source.text[span[0]] not in "[{":
                 at = max(at, min(span[1], last))

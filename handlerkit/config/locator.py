@@ -7,6 +7,7 @@ is not TOML it gives what it happens to see.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,6 +41,22 @@ class Place(NamedTuple):
 def locate(text: str) -> dict[TomlPath, Place]:
     """Give the place of every key, item and table of a document, by path."""
     return _walk(text).places
+
+
+def by_line(
+    text: str, places: Mapping[TomlPath, Place]
+) -> dict[int, list[tuple[TomlPath, Place]]]:
+    """Give what each line has a part of, by where the line begins."""
+    starts = [0, *(at + 1 for at, char in enumerate(text) if char == "\n")]
+    found: dict[int, list[tuple[TomlPath, Place]]] = {start: [] for start in starts}
+    for path, place in places.items():
+        lines: set[int] = set()
+        for start, end in filter(None, place):
+            first = bisect_right(starts, start) - 1
+            lines.update(range(first, bisect_right(starts, max(start, end - 1))))
+        for line in lines:
+            found[starts[line]].append((path, place))
+    return found
 
 
 def last_statement(text: str) -> tuple[TomlPath, Span]:

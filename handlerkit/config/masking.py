@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from handlerkit.settings import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 # What is shorter is in too many words, and no secret.
 _LEAST = 4
@@ -16,6 +17,11 @@ _LEAST = 4
 
 def mask(text: str, secrets: Iterable[str]) -> str:
     """Give a text with ``***`` for each secret, as it is or as repr has it."""
+    return masker(secrets)(text)
+
+
+def masker(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Give what masks secrets, as `mask` does, in many texts."""
     forms = {
         form
         for secret in secrets
@@ -23,8 +29,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
         for form in (secret, repr(secret)[1:-1])
     }
     if not forms:
-        return text
+        return str
     longest_first = sorted(forms, key=len, reverse=True)
-    return re.sub(
-        "|".join(map(re.escape, longest_first)), MASK, text, flags=re.IGNORECASE
-    )
+    rule = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+    return partial(rule.sub, MASK)

@@ -19,7 +19,10 @@ class Source:
     ``valid`` TOML, every line is taken for one that may hold a secret.
     """
 
-    __slots__ = ("_places", "concealed", "secrets", "text", "valid")
+    __slots__ = (
+        *("_hidden", "_lines", "_places"),
+        *("concealed", "secrets", "text", "valid"),
+    )
 
     def __init__(self, text: str, secrets: set[str], *, valid: bool = True) -> None:
         self.text = text
@@ -27,6 +30,8 @@ class Source:
         self.valid = valid
         self.concealed: set[TomlPath] = set()
         self._places: dict[TomlPath, Place] | None = None
+        self._lines: dict[int, list[tuple[TomlPath, Place]]] | None = None
+        self._hidden: dict[tuple[int, ...], list[Span]] = {}
 
     @property
     def places(self) -> dict[TomlPath, Place]:
@@ -49,6 +54,17 @@ class Source:
 
         return find(self.places, path, on)
 
+    def on_line(self, first: int) -> list[tuple[TomlPath, Place]]:
+        """Give every key, item and table that has a part of the line that begins here.
+
+        Each fault shows a line: to look through all the text for each is too long.
+        """
+        if self._lines is None:
+            from handlerkit.config.locator import by_line
+
+            self._lines = by_line(self.text, self.places)
+        return self._lines[first]
+
     def hidden(self, starts: Iterable[int]) -> list[Span]:
         """Give the secrets in the lines that these places are in."""
         from handlerkit.config.hiding import secrets_in
@@ -56,6 +72,10 @@ class Source:
         found: list[Span] = []
         for start in starts:
             first = self.text.rfind("\n", 0, start) + 1
-            last = self.text.find("\n", start)
-            found += secrets_in(self, first, len(self.text) if last < 0 else last)
+            known = (first, len(self.secrets), len(self.concealed))
+            if known not in self._hidden:
+                last = self.text.find("\n", start)
+                last = len(self.text) if last < 0 else last
+                self._hidden[known] = secrets_in(self, first, last)
+            found += self._hidden[known]
         return found

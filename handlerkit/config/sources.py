@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli
 
-from handlerkit.config.masking import mask
+from handlerkit.config.masking import mask, masker
 from handlerkit.config.model import TABLES, Config
 from handlerkit.config.source_text import Source
 from handlerkit.errors import ConfigError, Fault
@@ -87,10 +87,10 @@ class Document:
         are masked: the texts of exceptions are in there.
         ``severity`` is ``error`` or ``warning``.
         """
-        secrets = self._secrets() if faults else set()
+        hide = masker(self._secrets() if faults else ())
         for fault in faults:
-            fault.message = mask(fault.message, secrets)
-            fault.hint = mask(fault.hint, secrets)
+            fault.message = hide(fault.message)
+            fault.hint = hide(fault.hint)
             fault.severity = severity
             if not fault.file:
                 fault.file = self.file or "configuration"

@@ -295,6 +295,52 @@ def test_a_long_word_is_no_reason_to_search_for_long(tmp_path, data):
     assert "error[HK10" in done.stderr
 
 
+def steps(function):
+    """Count the instructions of Python in a call: the same on every machine."""
+    count = 0
+
+    def tracer(frame, event, _):
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return tracer
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("text", "each"),
+    [
+        ("[handler]\n{}", "stray{} = 1\n"),
+        ("[handler]\n{}", "password{} = 'planted-secret-{}'\n"),
+        ("[handler]\nerror_headers = [\n{}]\n", "['a b', '{}'],\n"),
+        ("[handler]\nerror_headers = [{}]\n", "['a b', '{}'],"),
+    ],
+    ids=["keys", "secrets", "items", "one line"],
+)
+def test_twice_as_many_faults_are_twice_the_work(tmp_path, text, each):
+    path = tmp_path / "handlerkit.toml"
+
+    def complain():
+        with pytest.raises(ConfigError) as caught:
+            handlerkit.load(str(path))
+        return str(caught.value)
+
+    counts = []
+    for number in (100, 200):
+        path.write_text(text.format("".join(each.format(n, n) for n in range(number))))
+        assert f"{number} errors;" in complain()
+        counts.append(steps(complain))
+
+    assert counts[1] < counts[0] * 2.2
+
+
 def test_an_error_can_be_sent_to_another_process(tmp_path):
     import pickle
 
