@@ -69,12 +69,3 @@ class _Masked:
 
 
 MASKED = _Masked()
-
-
-def by_key(record: Record) -> dict[str, Any]:
-    """Give the attributes by their keys in a file, `MASKED` for the secret ones."""
-    keys, hidden = record._keys, record._secrets  # noqa: SLF001 - the other half of the class
-    return {
-        keys.get(name, name): MASKED if name in hidden else value
-        for name, value in record.__dict__.items()
-    }

@@ -13,13 +13,12 @@ from ipaddress import collapse_addresses, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handlerkit.config.hiding import names_other
+from handlerkit.config.hiding import is_typed, names_other
 from handlerkit.config.references import described
 from handlerkit.config.writing import dotted
 from handlerkit.errors import Fault
 from handlerkit.reports.known import url_password
 from handlerkit.reports.redaction import Redactor
-from handlerkit.settings import MASKED, Record, by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,24 +35,18 @@ _GUNICORN_LIMITS = ("limit_request_line", "limit_request_field_size")
 _PUBLIC = [(("server", "bind"), "value", "public")]
 
 
-def lint(
-    document: Document,
-    config: Config,
-    entry: Entry | None,
-    records: Mapping[str, Record] | None = None,
-) -> list[Fault]:
+def lint(document: Document, config: Config, entry: Entry | None) -> list[Fault]:
     """Give a warning for each dangerous combination.
 
     Args:
-        document: what the configuration was made from.
+        document: what the configuration was made from; it knows what the models of
+            plugins type as secret, where those were loaded.
         config: the configuration.
         entry: the way of running; None: any that fits.
-        records: the settings of plugins, by name, where they were loaded: their
-            models know more of what is secret.
     """
     warnings = [
         *_everybody(config),
-        *_secrets(document, config, records or {}),
+        *_secrets(document, config),
         *_locals(config),
         *_status(config),
         *_writable(document, config),
@@ -256,19 +249,16 @@ def _writable(document: Document, config: Config) -> Iterator[Fault]:
             yield Fault("HK510", text, path=path, hint=f"chmod o-w {place}")
 
 
-def _secrets(
-    document: Document, config: Config, records: Mapping[str, Record]
-) -> Iterator[Fault]:
+def _secrets(document: Document, config: Config) -> Iterator[Fault]:
     redactor = Redactor(keys=config.redact.keys, allow_keys=config.redact.allow_keys)
 
     def is_secret(path: TomlPath, value: str) -> bool:
-        name = str(path[-1])
-        record = records.get(str(path[1])) if path[:1] == ("plugins",) else None
-        if record is not None and _hides(record, path[2:]):
+        if is_typed(path, document.concealed) or url_password(value):
             return True
-        if url_password(value):
-            return True
-        return redactor.sensitive(name) and not names_other(name)
+        return any(
+            redactor.sensitive(name) and not names_other(name)
+            for name in _names(path, value)
+        )
 
     if document.file and _mode(Path(document.file)) & stat.S_IROTH:
         for path in _inline(document.raw, is_secret):
@@ -286,14 +276,12 @@ def _secrets(
             yield Fault("HK505", text, path=path, hint=f"chmod o-r {name}")
 
 
-def _hides(record: Record, path: TomlPath) -> bool:
-    """Say whether a model types the value at a path of its table as secret."""
-    value: Any = record
-    for key in path:
-        if not isinstance(value, Record):
-            return False
-        value = by_key(value).get(str(key))
-    return value is MASKED
+def _names(path: TomlPath, value: str) -> Iterator[str]:
+    """Give what a value is named by: its key, or its array's; NAME in NAME=value."""
+    yield next(part for part in reversed(path) if isinstance(part, str))
+    name, _, rest = value.partition("=")
+    if isinstance(path[-1], int) and rest and name.isidentifier():
+        yield name
 
 
 def _inline(
@@ -304,17 +292,18 @@ def _inline(
         node: Any = raw
         for part in top:
             node = node.get(part) if isinstance(node, Mapping) else None
-        if isinstance(node, Mapping):
-            yield from _strings(node, top, is_secret)
+        for path, value in _strings(node, top):
+            if is_secret(path, value):
+                yield path
 
 
-def _strings(
-    node: Mapping[str, Any], path: TomlPath, is_secret: Callable[[TomlPath, str], bool]
-) -> Iterator[TomlPath]:
-    for key, value in node.items():
-        here = (*path, key)
-        if isinstance(value, Mapping):
-            if not described(value):
-                yield from _strings(value, here, is_secret)
-        elif isinstance(value, str) and value and is_secret(here, value):
-            yield here
+def _strings(node: Any, path: TomlPath) -> Iterator[tuple[TomlPath, str]]:
+    """Give the strings of a value by their paths, but for those of references."""
+    if isinstance(node, Mapping) and not described(node):
+        for key, item in node.items():
+            yield from _strings(item, (*path, key))
+    elif isinstance(node, list):
+        for at, item in enumerate(node):
+            yield from _strings(item, (*path, at))
+    elif isinstance(node, str) and node:
+        yield path, node

@@ -53,12 +53,12 @@ def check(
     kit = None
     if loading or probing:
         kit = _loaded(source, entry)
-        document, settings, records = kit.document, kit.config, kit.plugins.records
+        document, settings = kit.document, kit.config
         warnings = review(kit)
         warnings += document.arrange(check_named_schema(document), "warning")
     else:
-        document, settings, records, warnings = _unloaded(source, entry)
-    warnings += config.lint(document, settings, entry, records)
+        document, settings, warnings = _unloaded(source, entry)
+    warnings += config.lint(document, settings, entry)
     if entry is None:
         nearest = None if kit is None else handler_class(settings, "serve")[1]
         refused = config.check_entry(settings, "serve", nearest)[0]
@@ -105,8 +105,8 @@ def _probed(kit: Kit) -> tuple[list[Fault], list[str]]:
 
 def _unloaded(
     source: Source, entry: Entry | None
-) -> tuple[config.Document, config.Config, dict[str, config.Record], list[Fault]]:
-    """Check what can be without code of others; give records of built-in plugins."""
+) -> tuple[config.Document, config.Config, list[Fault]]:
+    """Check what can be without code of others; give what is sound, and warnings."""
     document = config.read(source)
     settings, faults = config.validate(document)
     if settings is None:  # what is sound may hold more mistakes
@@ -119,12 +119,11 @@ def _unloaded(
         faults += check_engines(settings)
     if entry == "serve":
         faults += _check_engine(settings)
-    records, found = _builtin_settings(document, settings)
-    faults += found
+    faults += _builtin_settings(document, settings)
     if faults:
         raise ConfigError(document.arrange(faults))
     warnings += _not_there(document, settings)
-    return document, settings, records, document.arrange(warnings, "warning")
+    return document, settings, document.arrange(warnings, "warning")
 
 
 def _not_there(document: config.Document, settings: config.Config) -> list[Fault]:
@@ -143,18 +142,14 @@ def _not_there(document: config.Document, settings: config.Config) -> list[Fault
 
 def _builtin_settings(
     document: config.Document, settings: config.Config
-) -> tuple[dict[str, config.Record], list[Fault]]:
+) -> list[Fault]:
     """Validate the settings of built-in plugins, whose models are ours."""
-    records: dict[str, config.Record] = {}
     faults: list[Fault] = []
     for name, entry in settings.plugins.items():
         if entry.enabled and entry.use in BUILTINS:
             found = loading.find(entry.use, base=document.base, builtins=BUILTINS)
-            record, wrong = config.settings(document, name, found.settings)
-            faults += wrong
-            if record is not None:
-                records[name] = record
-    return records, faults
+            faults += config.settings(document, name, found.settings)[1]
+    return faults
 
 
 def _check_engine(settings: config.Config) -> list[Fault]:

@@ -72,12 +72,6 @@ class Plugins(LifeCycle):
             for each in self.loaded
         ]
 
-    @property
-    def records(self) -> dict[str, config.Record]:
-        """The settings of each plugin that has any, by its name."""
-        loaded = {each.name: each.settings for each in self.loaded}
-        return {name: record for name, record in loaded.items() if record is not None}
-
     def found(self) -> dict[tuple[str, str], loading.Found]:
         """Give what was found, by the plugin's name and by what it uses."""
         return {(each.name, each.found.use): each.found for each in self.loaded}

@@ -97,6 +97,13 @@ SECRETS = {
     "deep inside": '[plugins.a]\nuse = "a:A"\nsend = { to = { password = "x" } }\n',
     "of an engine": '[server.granian]\nssl_keyfile_password = "x"\n',
     "in a URL": '[plugins.a]\nuse = "a:A"\nsend_to = "https://bob:pw@db.example/"\n',
+    "in an array": '[plugins.a]\nuse = "a:A"\napi_keys = ["x"]\n',
+    "in an array of arrays": '[plugins.a]\nuse = "a:A"\napi_keys = [[], ["x"]]\n',
+    "in a table of an array": '[[plugins.a.to]]\npassword = "x"\n',
+    "in a URL of an array": (
+        '[plugins.a]\nuse = "a:A"\nto = ["https://bob:pw@db.example/"]\n'
+    ),
+    "of a variable": '[server.gunicorn]\nraw_env = ["API_KEY=x"]\n',
     "of the file's words": (
         '[redact]\nkeys = ["pin"]\n[plugins.a]\nuse = "a:A"\npin = "1"\n'
     ),
@@ -106,6 +113,12 @@ NO_SECRETS = {
     "empty": '[plugins.a]\nuse = "a:A"\napi_key = ""\n',
     "a number": '[plugins.a]\nuse = "a:A"\nmax_key = 3\n',
     "its file": '[plugins.a]\nuse = "a:A"\ntoken_file = "x"\n',
+    "names from outside": '[plugins.a]\nuse = "a:A"\napi_keys = [{ env = "KEY" }]\n',
+    "empty in an array": '[plugins.a]\nuse = "a:A"\napi_keys = [""]\n',
+    "numbers": '[plugins.a]\nuse = "a:A"\nmax_keys = [3]\n',
+    "a variable without value": '[server.gunicorn]\nraw_env = ["API_KEY="]\n',
+    "a harmless variable": '[server.gunicorn]\nraw_env = ["LANG=C"]\n',
+    "a sentence": '[plugins.a]\nuse = "a:A"\nsay = ["the api_key = x"]\n',
     "its header": '[plugins.a]\nuse = "a:A"\ntoken-header = "X-Token"\n',
     "the file of an engine": '[server.gunicorn]\nkeyfile = "key.pem"\n',
     "a harmless URL": '[plugins.a]\nuse = "a:A"\nsend_to = "https://bob@db.example/"\n',
@@ -190,6 +203,8 @@ def test_a_model_that_is_loaded_says_itself_what_is_secret(codes, tmp_path, load
         "    class Settings(BaseModel):\n"
         "        combination: SecretStr\n"
         "        door: Door\n"
+        "        old: list[SecretStr | int] = []\n"
+        "        doors: list[Door] = []\n"
         "    def __init__(self, settings): pass\n"
         "    @hookimpl\n"
         "    def setup_environ(self): pass\n"
@@ -197,10 +212,12 @@ def test_a_model_that_is_loaded_says_itself_what_is_secret(codes, tmp_path, load
     text = (
         '[app]\ntarget = "wsgiref.simple_server:demo_app"\n'
         '[plugins.lock]\nuse = "./lock.py:Lock"\ncombination = "4711"\n'
+        'old = ["4713", 4714, { env = "PATH" }]\n'
         '[plugins.lock.door]\ncombination = "4712"\n'
+        '[[plugins.lock.doors]]\ncombination = "4715"\n'
     )
 
-    assert codes(text, 0o644, loading=load) == (["HK505"] * 2 if load else [])
+    assert codes(text, 0o644, loading=load) == (["HK505"] * 4 if load else [])
 
 
 @posix

@@ -51,9 +51,9 @@ EXPLANATIONS = {
         "and gunicorn drop them.",
     ),
     "HK505": Explanation(
-        cause="A key of a plugin or an engine is named like a secret, or its model "
-        "says that it is one, or a URL has a password; and every user of this machine "
-        "may read the file that has the value.",
+        cause="A key of a plugin or an engine is named like a secret, or a variable "
+        "in its array is, or its model says that it is one, or a URL has a password; "
+        "and every user of this machine may read the file that has the value.",
         example='[plugins.shop]\nuse = "shop:Plugin"\napi_key = "4711-0815"\n',
         commands=("chmod o+r handlerkit.toml", "handlerkit check"),
         mend='Take the value from outside: `{ env = "NAME" }`, or '
