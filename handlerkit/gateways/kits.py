@@ -68,11 +68,13 @@ class Seat:
     def take(self) -> Any:
         """Begin an exchange; give its kit."""
         kits = self._kits
-        while True:
+        kit = self.kit = kits.current
+        # Replaced in between, it may have been closed, as nobody saw it in use; or
+        # somebody did, and has to know that it is no more.
+        while kit is not kits.current:
             kit = self.kit = kits.current
-            # Replaced in between, it may have been closed: nobody saw it in use.
-            if kit is kits.current:
-                return kit
+            kits.tell_left()
+        return kit
 
     def leave(self) -> None:
         """End the exchange."""

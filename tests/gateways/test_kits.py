@@ -313,3 +313,43 @@ def test_a_kit_that_is_replaced_as_it_is_taken_is_not_used():
     assert taken.number == 2
     assert not taken.closed.is_set()
     kits.close()
+
+
+class Overtaken(Kits):
+    """Kits whose reference is replaced while one has it in its seat, once armed."""
+
+    reads = 0
+
+    def __init__(self, *args):
+        self.looked = threading.Event()
+        super().__init__(*args)
+
+    @property
+    def current(self):
+        self.reads -= 1
+        if self.reads == 0:
+            self.reload()
+            assert self.looked.wait(PATIENCE)
+        return self.__dict__["current"]
+
+    @current.setter
+    def current(self, kit):
+        self.__dict__["current"] = kit
+
+    def _close_left(self):
+        super()._close_left()
+        self.looked.set()
+
+
+def test_a_kit_that_was_only_in_a_seat_as_it_was_replaced_is_closed():
+    first = Kit(1)
+    kits = Overtaken(first, lambda _: Kit(2))
+    kits.start()
+    kits.heed()
+    kits.reads = 2
+
+    taken = kits.seat().take()
+
+    assert taken.number == 2
+    assert first.closed.wait(PATIENCE)
+    kits.close()
