@@ -63,10 +63,10 @@ class Entrance:
 
     def open_or_shut(self, *, stopping: bool) -> bool:
         """Listen while there is room; say whether to look at once whether there is."""
-        wanted = not stopping and len(self._room) < self._size
-        if wanted and self.respite < inf:
-            wanted = monotonic() >= self.respite
-            self.respite = inf if wanted else self.respite
+        if self.respite < inf and monotonic() >= self.respite:
+            self.respite = inf
+        has_room = len(self._room) < self._size
+        wanted = has_room and not stopping and self.respite == inf
         if wanted == self.is_open:
             return False
         self.is_open = wanted
