@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from handlerkit import config
 from handlerkit.cli.snippets import Snippet, snippets, ways
 from handlerkit.config.grammar import check_target
+from handlerkit.config.model import TABLES
+from handlerkit.config.references import Resolver
 from handlerkit.errors import ConfigError, Fault, HandlerkitError
 
 if TYPE_CHECKING:
@@ -105,18 +107,21 @@ def init(options: Namespace) -> int:
         _write([Snippet("handlerkit.toml", text, 0o644)], options)
         return 0
     document = _document(options.config)
-    options.via = _via(options, document)
-    server = _table(document, "server")
+    resolver = Resolver(document) if document else None
+    options.via = _via(options, document, _table(resolver, "handler").get("class"))
+    server = _table(resolver, "server")
     values = _values(options, server)
     words = _words(options, values, server)
+    listens = options.via != "cgi" and options.socket is None
+    if resolver and listens and not _is_spawned(options, server):
+        _tell_bind(resolver, server.get("bind"), values["bind"])
     _write(snippets(options.server, options.via, values, words), options)
     return 0
 
 
-def _via(options: Namespace, document: Document | None) -> str:
+def _via(options: Namespace, document: Document | None, given: Any) -> str:
     """Give the way that is asked for, or that the handler class of the file is for."""
     known = _WAYS[options.server]
-    given = _table(document, "handler").get("class")
     fitting = [way for way in known if given in _CLASSES[way]]
     via: str = options.via or (fitting or known)[0]
     if via not in known:
@@ -189,9 +194,26 @@ def _document(file: str) -> Document | None:
         raise
 
 
-def _table(document: Document | None, name: str) -> Mapping[str, Any]:
-    table = document.raw.get(name) if document else None
-    return table if isinstance(table, dict) else {}
+def _table(resolver: Resolver | None, name: str) -> Mapping[str, Any]:
+    """Give a table of the file, with the values that it refers to."""
+    table = resolver.document.raw.get(name) if resolver else None
+    if resolver is None or not isinstance(table, dict):
+        return {}
+    return resolver.table(table, TABLES[name], (name,))
+
+
+def _tell_bind(resolver: Resolver, found: Any, taken: str) -> None:
+    """Tell of an address that is not in the file: a server may have another one."""
+    path = ("server", "bind")
+    if path in resolver.references:
+        said = f'from {resolver.references[path]}, which has "{found}" here'
+    elif found is None or isinstance(found, str):
+        return
+    else:
+        why = [fault.message for fault in resolver.faults if fault.path == path]
+        why.append("handlerkit check says why")
+        said = f"not known here, {taken} stands for it: {why[0]}"
+    print(f"handlerkit: [server] bind is {said}", file=sys.stderr)
 
 
 def _address(

@@ -124,11 +124,74 @@ def test_the_address_is_that_of_the_file(shell, tmp_path):
     )
 
 
-@pytest.mark.parametrize("bind", ['"systemd"', '"fd:3"', '{ env = "BIND" }', "3"])
-def test_an_address_that_the_file_does_not_tell_is_the_default(shell, tmp_path, bind):
+@pytest.mark.parametrize("bind", ['"systemd"', '"fd:3"'])
+def test_an_address_that_is_passed_on_is_the_default(shell, tmp_path, bind):
     (tmp_path / "handlerkit.toml").write_text(f"[server]\nbind = {bind}\n")
 
-    assert "http://127.0.0.1:8000;" in shell("init", "--for", "nginx").stdout
+    done = shell("init", "--for", "nginx")
+
+    assert "http://127.0.0.1:8000;" in done.stdout
+    assert done.stderr == ""
+
+
+FROM = "handlerkit: [server] bind is "
+
+
+@pytest.mark.parametrize(
+    ("bind", "address", "said"),
+    [
+        ('{ file = "port" }', "127.0.0.1:81", 'from file port, which has "81" here\n'),
+        (
+            '{ env = "NO_BIND", default = "10.0.0.1:82" }',
+            "10.0.0.1:82",
+            'from env NO_BIND, which has "10.0.0.1:82" here\n',
+        ),
+        (
+            '{ env = "NO_BIND" }',
+            "127.0.0.1:8000",
+            (
+                "not known here, 127.0.0.1:8000 stands for it: "
+                "env NO_BIND: the variable is not set\n"
+            ),
+        ),
+        (
+            "3",
+            "127.0.0.1:8000",
+            "not known here, 127.0.0.1:8000 stands for it: handlerkit check says why\n",
+        ),
+    ],
+)
+def test_an_address_that_is_not_in_the_file_is_said_to_be_taken(
+    shell, tmp_path, bind, address, said
+):
+    """The one who reads the snippet may not have what the service has."""
+    (tmp_path / "handlerkit.toml").write_text(f"[server]\nbind = {bind}\n")
+    (tmp_path / "port").write_text("81\n")
+
+    done = shell("init", "--for", "nginx")
+
+    assert (done.returncode, done.stderr) == (0, FROM + said)
+    assert f"http://{address};" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("nginx", "--socket", "/run/a.sock"), ("apache", "--via", "cgi"), ("cgi",)],
+)
+def test_nothing_is_said_of_an_address_that_is_not_needed(shell, tmp_path, options):
+    (tmp_path / "handlerkit.toml").write_text('[server]\nbind = { env = "NO_BIND" }\n')
+
+    done = shell("init", "--for", *options)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_handler_class_from_outside_decides_the_way(shell, tmp_path):
+    (tmp_path / "handlerkit.toml").write_text(
+        '[handler]\nclass = { env = "NO_CLASS", default = "SCGIHandler" }\n'
+    )
+
+    assert "scgi_pass" in shell("init", "--for", "nginx").stdout
 
 
 def test_an_address_of_ipv6_is_written_as_each_server_has_it(shell, tmp_path):
