@@ -6,6 +6,7 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 DEADLINE = 30.0  # seconds until a server must serve, or have stopped
-TRIES = 5  # another process may take a port between its choice and its use
+TRIES = 5  # another program may take a port between its choice and its use
+_KEPT: list[socket.socket] = []  # of the ports that were chosen
 
 NGINX = """\
 daemon off;
@@ -88,13 +90,26 @@ def program(name: str) -> str:
 def free_port() -> int:
     """Give a port that nobody has; none of those that the system gives to clients.
 
-    One of these could be a client's before the server for which it is has it.
+    One of these could be a client's before the server for which it is has it. Nobody
+    else who chooses a port here will be given it: until this process ends, a socket
+    that does not listen is bound to it, beside which servers may be, for they set
+    SO_REUSEADDR.
     """
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        sock = socket.socket()
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            sock.close()
+            continue
+        if sys.platform == "linux":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            _KEPT.append(sock)
+        else:  # where two of one address are refused all the same
+            sock.close()
+        return port
 
 
 def unprivileged(command: list[str]) -> list[str]:
