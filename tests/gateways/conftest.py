@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fronts import DEADLINE, running
+from tests.gateways.clock import Clock
 
 LIGHTTPD = """\
 cgi.assign = (".cgi" => "")
@@ -104,6 +105,12 @@ def serving(
         kind.partition("-")[0], run, text, environ, modules=modules, root=site
     ) as port:
         yield Front(kind, port, run / "error.log")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give the clock of the servers that a test starts in this process."""
+    return Clock(monkeypatch)
 
 
 @pytest.fixture(scope="session")

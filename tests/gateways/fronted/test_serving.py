@@ -9,6 +9,7 @@ from time import monotonic
 
 import pytest
 
+from tests.gateways.clock import wait_until_at_rest, wait_until_taken
 from tests.gateways.fronted.conftest import LONG, echo, hello
 from tests.gateways.fronted.wire import (
     PATIENCE,
@@ -86,10 +87,13 @@ def test_idle_connections_and_half_heads_take_no_thread(serve, protocol):
 
 
 @KINDS
-def test_a_head_has_its_time(serve, protocol):
-    served = serve(hello, protocol, header_timeout=1.0)
+def test_a_head_has_its_time(serve, protocol, clock):
+    served = serve(hello, protocol, header_timeout=LONG)
     idle, slow = served.client(), served.client()
     slow.send(beginning(protocol))
+    wait_until_taken(slow.socket)
+    wait_until_at_rest(served.server, 2)
+    clock.leap(served.server, LONG)
 
     assert idle.ended()
     data, _ = slow.rest()
@@ -97,16 +101,16 @@ def test_a_head_has_its_time(serve, protocol):
     assert parse(data).status == expected
 
 
-def test_a_head_that_comes_drop_by_drop_has_no_more_time(serve):
-    client = serve(hello, header_timeout=0.5).client()
-    began = monotonic()
-    for byte in request():
+def test_a_head_that_comes_drop_by_drop_has_no_more_time(serve, clock):
+    served = serve(hello, header_timeout=LONG)
+    client = served.client()
+    for byte in request()[:3]:
         client.send(bytes([byte]))
-        if select.select([client.socket], [], [], 0.05)[0]:
-            break
+        wait_until_taken(client.socket)
+        wait_until_at_rest(served.server, 1)
+        clock.leap(served.server, LONG * 0.4)
 
     assert client.ended()
-    assert monotonic() - began < PATIENCE
 
 
 def test_a_kept_connection_has_its_time(serve):
@@ -117,12 +121,14 @@ def test_a_kept_connection_has_its_time(serve):
     assert client.ended()
 
 
-def test_a_connection_may_be_idle_for_longer_than_a_head_takes(serve):
-    client = serve(hello, header_timeout=1.0, keep_alive_timeout=PATIENCE).client()
+def test_a_connection_may_be_idle_for_longer_than_a_head_takes(serve, clock):
+    served = serve(hello, header_timeout=LONG, keep_alive_timeout=2 * LONG)
+    client = served.client()
     client.send(request(keep=True))
     client.answer()
+    wait_until_at_rest(served.server, 1)
+    clock.leap(served.server, LONG)
 
-    assert not select.select([client.socket], [], [], 1.5)[0]
     client.send(request(keep=True))
     assert client.answer().body == b"hello"
 
@@ -409,11 +415,12 @@ def test_a_close_at_the_limit_lets_the_next_one_in(serve):
 
     def application(environ, start_response):
         begun.set()
-        go.wait(PATIENCE)
+        assert go.wait(PATIENCE)
         return hello(environ, start_response)
 
     def close():
-        if begun.is_set() and not go.is_set():
+        assert begun.wait(PATIENCE)  # in another thread: this one looks for events
+        if not go.is_set():
             go.set()
             closed.wait(PATIENCE)
             threading.Event().wait(0.05)  # nothing tells when a close has come back
@@ -448,13 +455,17 @@ def piece(protocol):
 
 
 @KINDS
-def test_an_early_answer_waits_for_a_slow_upload(serve, protocol):
+def test_an_early_answer_waits_for_a_slow_upload(serve, protocol, clock):
     """Which lasts longer than the farewell does, as behind httpd."""
-    client = serve(hello, protocol, TCP, farewell_timeout=1.0).client()
+    served = serve(hello, protocol, farewell_timeout=LONG, read_timeout=9 * LONG)
+    client = served.client()
     client.send(upload(protocol))
-    for _ in range(25):
+    assert select.select([client.socket], [], [], PATIENCE)[0]
+    for _ in range(4):
         client.send(piece(protocol))
-        threading.Event().wait(0.1)
+        wait_until_taken(client.socket)
+        wait_until_at_rest(served.server, 1)
+        clock.leap(served.server, LONG * 0.6)
     client.socket.shutdown(socket.SHUT_WR)
 
     data, end = client.rest()

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from handlerkit.gateways import server
 from handlerkit.gateways.uploads import ENOUGH
 from tests.gateways.fronted.conftest import LONG, echo, hello
 from tests.gateways.fronted.wire import (
@@ -276,7 +277,8 @@ def test_a_body_that_has_begun_by_a_stop_is_answered(serve, way, size):
 
 @EACH_WAY
 @SIZES
-def test_half_sent_bodies_do_not_outlast_a_stop(serve, way, size):
+def test_half_sent_bodies_do_not_outlast_a_stop(serve, way, size, monkeypatch):
+    monkeypatch.setattr(server, "_LAST_WORD", PATIENCE)
     served = way.serve(serve, echo, graceful_timeout=0.2)
     asked = way.crowd(served, 10 * THREADS, size)
     assert way.ask(served, b"a body").body == b"a body"
@@ -329,18 +331,19 @@ def test_who_leaves_while_it_waits_makes_no_trouble(serve):
 
 
 @SEPARATE
-def test_time_in_which_the_application_does_not_read_is_its_own(serve, way):
-    pause, begun = threading.Event(), threading.Event()
+def test_time_in_which_the_application_does_not_read_is_its_own(serve, way, clock):
+    started, reads = [], threading.Event()
 
     def application(environ, start_response):
-        begun.set()
-        pause.wait(1)
+        clock.leap(started[0].server, LONG)
+        reads.set()
         return echo(environ, start_response)
 
-    served = way.serve(serve, application, read_timeout=0.5)
+    served = way.serve(serve, application, read_timeout=LONG)
+    started.append(served)
     client = served.client()
     way.begin(client, LARGE)
-    assert begun.wait(PATIENCE)
+    assert reads.wait(PATIENCE)
     way.go_on(client, MORE, last=True)
 
     assert len(way.answer(client).body) == LARGE + MORE
@@ -349,8 +352,16 @@ def test_time_in_which_the_application_does_not_read_is_its_own(serve, way):
 @pytest.mark.parametrize("bind", ["", "127.0.0.1:0"], ids=["unix", "tcp"])
 @pytest.mark.parametrize("size", [0, SMALL, LARGE])
 def test_bytes_beyond_the_length_do_not_spoil_the_answer(serve, bind, size):
-    client = serve(echo, "SCGI", bind).client()
+    sent = threading.Event()
+
+    def application(environ, start_response):
+        body = echo(environ, start_response)
+        assert sent.wait(PATIENCE)
+        return body
+
+    client = serve(application, "SCGI", bind).client()
     client.send(scgi(CONTENT_LENGTH=str(size)) + b"x" * size + b"more" * 10_000)
+    sent.set()
     with contextlib.suppress(OSError):
         client.socket.shutdown(1)
     data, end = client.rest()

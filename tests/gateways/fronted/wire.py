@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-PATIENCE = 20.0  # seconds, for what must happen; nothing waits this long when it does
+from tests.gateways.clock import PATIENCE
 
 HEADER = struct.Struct("!BBHHBx")
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR = range(1, 8)
