@@ -139,9 +139,17 @@ def test_a_body_that_comes_at_any_moment_is_not_taken_for_an_empty_one(serve, le
 
 
 def test_the_time_between_requests_does_not_end_one_that_has_begun(
-    serve, let_go, clock
+    serve, let_go, clock, monkeypatch
 ):
-    started, clients, begun = [], [], threading.Event()
+    started, clients = [], []
+    begun, finished = threading.Event(), threading.Event()
+    finish = FastCGIConversation.finish
+
+    def finishing(*args):
+        finish(*args)
+        finished.set()
+
+    monkeypatch.setattr(FastCGIConversation, "finish", finishing)
 
     def go_on():
         clients[0].send(request(keep=True, PATH_INFO="/slow"))
@@ -157,6 +165,7 @@ def test_the_time_between_requests_does_not_end_one_that_has_begun(
         if environ["PATH_INFO"] != "/slow":
             return Body([b"fast"])
         begun.set()
+        assert finished.wait(PATIENCE)
         clock.leap(started[0].server, LONG)
         return [b"slow"]
 
