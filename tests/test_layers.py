@@ -28,7 +28,9 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(ROOT / "handlerkit", tmp_path / "handlerkit")
+    # Other processes write bytecode at any time: it may be gone when it is copied.
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "handlerkit", tmp_path / "handlerkit", ignore=ignore)
     return tmp_path
 
 

@@ -12,6 +12,8 @@ import pytest
 import handlerkit
 
 PACKAGE = Path(handlerkit.__file__).parent
+# Other processes write it at any time: what is listed may be gone when it is copied.
+NO_BYTECODE = shutil.ignore_patterns("__pycache__")
 REQUEST = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "REQUEST_METHOD": "GET",
@@ -158,9 +160,7 @@ def site(tmp_path, measured):
 def installed(tmp_path):
     """Give handlerkit as a distribution that was installed, not edited in place."""
     place = tmp_path / "installed"
-    shutil.copytree(
-        PACKAGE, place / "handlerkit", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(PACKAGE, place / "handlerkit", ignore=NO_BYTECODE)
     add_metadata(place, "handlerkit", handlerkit.__version__)
     return place
 

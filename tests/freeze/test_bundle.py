@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.freeze.conftest import PACKAGE, Site, add_metadata
+from tests.freeze.conftest import NO_BYTECODE, PACKAGE, Site, add_metadata
 from tests.freeze.test_trust import NOBODY, ROOT
 
 TAG = sys.implementation.cache_tag
@@ -149,7 +149,7 @@ def test_it_may_be_read_by_whom_the_configuration_may_be(site):
 def test_a_module_that_was_edited_is_what_runs(site, tmp_path, metadata):
     """By the rule of Python's own bytecode; handlerkit's version may be the same."""
     place = tmp_path / "copy"
-    shutil.copytree(PACKAGE, place / "handlerkit")
+    shutil.copytree(PACKAGE, place / "handlerkit", ignore=NO_BYTECODE)
     if metadata:
         add_metadata(place, "handlerkit", "0.1.0")
     site.path = [str(place)]

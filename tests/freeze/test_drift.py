@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.freeze.conftest import PACKAGE, Site, add_metadata
+from tests.freeze.conftest import NO_BYTECODE, PACKAGE, Site, add_metadata
 
 MODULES = "[app]\ntarget = 'shop:modules'\n"
 LOCAL = '[plugins.mine]\nuse = "./audit.py:Audit"\n'
@@ -237,7 +237,7 @@ def test_an_installed_handlerkit_is_known_by_its_version_alone(site, installed):
 
 def test_a_handlerkit_that_is_edited_in_place_is_noticed(site, tmp_path):
     copy = tmp_path / "copy"
-    shutil.copytree(PACKAGE, copy / "handlerkit")
+    shutil.copytree(PACKAGE, copy / "handlerkit", ignore=NO_BYTECODE)
     site.path = [str(copy)]
     site.freeze()
     (copy / "handlerkit" / "demo.py").write_text("# edited\n")
