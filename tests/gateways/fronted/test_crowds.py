@@ -64,7 +64,7 @@ ENDLESS = {
     "FastCGI": head()[:16] + b"\x01\x04\x00\x01\x70\x00\x00\x00",
     "SCGI": b"30000:CONTENT_LENGTH\x000\x00",
 }
-LONG, SHORT = 200, 1  # seconds
+LONG, SHORT = 200, 4  # seconds; who is held up for as long as the short is cut, too
 KINDS = pytest.mark.parametrize("protocol", ["FastCGI", "SCGI"])
 BINDS = pytest.mark.parametrize("transport", ["unix", "tcp"])
 
@@ -270,6 +270,7 @@ def test_who_drips_is_cut_like_who_is_silent(crowd, protocol):
 def test_a_crowd_beyond_what_is_allowed_waits_for_its_turn(crowd, protocol):
     most = CROWD * 2 // 3
     server = crowd(protocol, most=most, patience=LONG)
+    assert server.ask() == b"hello"  # so that it has opened what it needs itself
     files = server.files
     clients = [server.front.client() for _ in range(CROWD)]
     server.serving.wait_until(lambda: server.files >= files + most - 1)
