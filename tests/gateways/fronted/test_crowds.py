@@ -242,9 +242,9 @@ def test_a_crowd_is_cut_when_its_time_is_over_and_leaves_nothing(crowd, protocol
         for thread in threads:
             thread.join()
         assert len(took) == OTHERS
+        server.serving.wait_until(lambda: server.files <= files)
         sizes.append(server.resident)
 
-    server.serving.wait_until(lambda: server.files <= files)
     assert sizes[1] - sizes[0] < PER_CONNECTION * CROWD / 10
 
 

@@ -14,8 +14,16 @@ from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import Listener, listen
 from handlerkit.gateways.server import Server
 from handlerkit.gateways.serving import make_server
+from tests.gateways.clock import PATIENCE
 
-PATIENCE = 20.0  # seconds, for what must happen; nothing waits this long when it does
+LONG = 10 * PATIENCE  # a client that is held up is cut by no time but that of its test
+SETTINGS = {
+    "threads": 2,
+    "graceful_timeout": PATIENCE,
+    "header_timeout": LONG,
+    "keep_alive_timeout": LONG,
+    "farewell_timeout": LONG,
+}
 
 
 class Handler(SimpleHandler):
@@ -180,7 +188,7 @@ def serve() -> Iterator[Callable[..., Served]]:
         log: list[str] = []
         stderr = io.StringIO()
         (listener,) = listen(bind)
-        options = {"threads": 2, "graceful_timeout": PATIENCE, **settings}
+        options = {**SETTINGS, **settings}
         server = make_server(
             "HTTP", Kits(kit), [listener], log=log.append, stderr=stderr, **options
         )

@@ -3,10 +3,15 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
 from typing import Any
 from wsgiref.validate import validator
 
 import pytest
+
+from tests.gateways.clock import PATIENCE, wait_until_at_rest, wait_until_taken
+from tests.gateways.http.conftest import LONG
 
 CHUNKED = b"Host: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -76,7 +81,7 @@ def test_who_pipelines_holds_up_nobody(serve: Callable[..., Any], echo: Any) -> 
 
     def application(environ: Any, start_response: Any) -> list[bytes]:
         order.append(environ["PATH_INFO"])
-        both.wait(20)
+        both.wait(PATIENCE)
         start_response("200 OK", [("Content-Length", "0")])
         return []
 
@@ -402,7 +407,8 @@ class TestUnreadBody:
         other.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         other.socket.settimeout(0.02)
 
-        for _ in range(200):
+        end = monotonic() + PATIENCE
+        while monotonic() < end:
             slow.send(b"x")
             try:
                 other.ahead += other.receive()
@@ -410,7 +416,7 @@ class TestUnreadBody:
             except TimeoutError:
                 continue
 
-        other.socket.settimeout(20)
+        other.socket.settimeout(PATIENCE)
         assert other.ahead
         assert other.answer().body == b"hello"
 
@@ -447,7 +453,7 @@ class TestAborted:
         def application(environ: Any, start_response: Any) -> Iterator[bytes]:
             start_response("200 OK", [("Content-Type", "text/plain"), *headers])
             yield b"half"
-            seen.wait(20)
+            seen.wait(PATIENCE)
             raise ValueError("broken")
 
         served = serve(application)
@@ -494,15 +500,17 @@ class TestTime:
     """Nobody may keep a connection for ever."""
 
     def test_half_sent_heads_cost_no_thread_and_end_with_408(
-        self, serve: Callable[..., Any], hello: Any
+        self, serve: Callable[..., Any], hello: Any, clock: Any
     ) -> None:
-        served = serve(hello, threads=1, header_timeout=1.0)
+        served = serve(hello, threads=1, keep_alive_timeout=2 * LONG)
         slow = [served.client() for _ in range(50)]
         for number, client in enumerate(slow):
             client.send(b"GET / HTTP/1.1\r\nHost: a\r\n"[: 1 + number % 25])
 
         fast = served.client()
         assert [fast.get().body for _ in range(20)] == [b"hello"] * 20
+        wait_until_at_rest(served.server, 51)
+        clock.leap(served.server, LONG)
 
         for client in slow:
             assert client.answer().status == "408 Request Timeout"
@@ -512,11 +520,12 @@ class TestTime:
         self, serve: Callable[..., Any], hello: Any
     ) -> None:
         client = serve(hello, header_timeout=0.3).client()
-        client.send(b"GET / HTTP/1.1\r\n")
+        client.send(b"GET / HTTP/1.1\r\nX: ")
         client.socket.settimeout(0.02)
 
-        for _ in range(1000):
-            client.send(b"X: y\r\n")
+        end = monotonic() + PATIENCE
+        while monotonic() < end:
+            client.send(b"y")
             try:
                 client.ahead += client.receive()
                 break
@@ -541,12 +550,17 @@ class TestTime:
         assert client.ended()
 
     def test_a_second_head_has_the_time_of_a_head_not_of_an_idle_connection(
-        self, serve: Callable[..., Any], hello: Any
+        self, serve: Callable[..., Any], hello: Any, tmp_path: Path, clock: Any
     ) -> None:
-        client = serve(hello, keep_alive_timeout=60.0, header_timeout=1.0).client()
+        bind = f"unix:{tmp_path / 's'}"
+        served = serve(hello, bind, keep_alive_timeout=9 * LONG)
+        client = served.client()
         client.get()
 
         client.send(b"GET ")
+        wait_until_taken(client.socket)
+        wait_until_at_rest(served.server, 1)
+        clock.leap(served.server, LONG)
 
         assert client.answer().status == "408 Request Timeout"
 
@@ -570,7 +584,7 @@ class TestTime:
         served = serve(application, write_timeout=0.1)
         served.client().send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 
-        assert closed.wait(20)
+        assert closed.wait(PATIENCE)
         served.server.stop()
         served.join()
         assert served.kit.handlers[0].ended == "disconnected"
@@ -587,7 +601,7 @@ class TestTime:
         third.socket.settimeout(0.1)
         with pytest.raises(TimeoutError):
             third.receive()
-        third.socket.settimeout(20)
+        third.socket.settimeout(PATIENCE)
 
         first.close()
 

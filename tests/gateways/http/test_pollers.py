@@ -13,8 +13,8 @@ import pytest
 
 from handlerkit.gateways import server
 from handlerkit.gateways.poller import SelectorPoller
+from tests.gateways.clock import PATIENCE
 
-PATIENCE = 20.0
 LONG = 600.0  # a server that forgets something must not be helped by its clock
 TIMES = dict.fromkeys(
     ("header_timeout", "keep_alive_timeout", "read_timeout", "farewell_timeout"), LONG

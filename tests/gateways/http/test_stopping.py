@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from handlerkit.gateways import server
 from handlerkit.gateways.kits import Kits
 from handlerkit.gateways.listening import listen
 from handlerkit.gateways.serving import make_server
-
-PATIENCE = 20.0
+from tests.gateways.clock import PATIENCE
 
 
 @pytest.fixture
@@ -214,8 +214,9 @@ def test_what_does_not_finish_in_time_is_cut_off_and_logged(
 
 
 def test_an_exchange_that_waits_for_its_client_is_cut_off_as_disconnected(
-    serve: Callable[..., Any], echo: Any
+    serve: Callable[..., Any], echo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server, "_LAST_WORD", PATIENCE)
     served = serve(echo, graceful_timeout=0.05)
     client = served.client()
     client.send(

@@ -5,19 +5,20 @@ import gc
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 
+from handlerkit.gateways import server
 from handlerkit.gateways.http_exchange import Input
-from tests.gateways.http.conftest import Kit
+from tests.gateways.clock import PATIENCE, wait_until_at_rest, wait_until_taken
+from tests.gateways.http.conftest import LONG, Kit
 
 THREADS = 3
 SMALL, LARGE = 10, 100_000  # bytes that come of a body of which more is to come
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
-LONG = 600.0
-PATIENCE = 20.0  # seconds, for what must happen; nothing waits this long when it does
 
 
 def post(length: int, *headers: str) -> bytes:
@@ -88,10 +89,11 @@ def test_a_body_that_comes_byte_by_byte_has_no_more_time(
 ) -> None:
     served = serve(echo, read_timeout=0.3)
     client = served.client()
-    client.send(post(SMALL * SMALL))
+    client.send(post(1_000_000))
     client.socket.settimeout(0.02)
 
-    for _ in range(SMALL * SMALL - 1):
+    end = monotonic() + PATIENCE
+    while monotonic() < end:
         client.send(b"x")
         try:
             client.ahead += client.receive()
@@ -151,8 +153,9 @@ def test_a_body_that_is_under_way_at_a_stop_is_answered(
 
 
 def test_uploads_that_wait_are_closed_at_the_cut(
-    serve: Callable[..., Any], echo: Any
+    serve: Callable[..., Any], echo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server, "_LAST_WORD", PATIENCE)
     served = serve(echo, threads=1, read_timeout=LONG)
     clients = [served.client() for _ in range(3)]
     for client in clients:
@@ -168,14 +171,18 @@ def test_uploads_that_wait_are_closed_at_the_cut(
 
 
 def test_a_refusal_waits_for_who_sends_a_long_body_before_reading(
-    serve: Callable[..., Any], echo: Any
+    serve: Callable[..., Any], echo: Any, tmp_path: Path, clock: Any
 ) -> None:
     """Which takes longer than the farewell: a reset would take the answer away."""
-    client = serve(echo, max_body=10, farewell_timeout=1.0).client()
+    settings = {"max_body": 10, "farewell_timeout": LONG, "read_timeout": 9 * LONG}
+    served = serve(echo, f"unix:{tmp_path / 's'}", **settings)
+    client = served.client()
     client.send(post(1_000_000))
-    for _ in range(25):
+    for _ in range(4):
         client.send(b"x")
-        threading.Event().wait(0.1)
+        wait_until_taken(client.socket)
+        wait_until_at_rest(served.server, 1)
+        clock.leap(served.server, LONG * 0.6)
     client.socket.shutdown(socket.SHUT_WR)
 
     assert client.answer().status == "413 Content Too Large"
