@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+# Seconds; the system takes no more than 2**31 milliseconds for one wait.
+_LONGEST = 1e6
+
 
 class Settings:
-    """How the server serves; times are in seconds.
+    """How the server serves; times are in seconds, a million of them at the most.
 
     ``header_timeout`` is for the head of a request; ``keep_alive_timeout`` for an idle
     connection; ``read_timeout`` and ``write_timeout`` for a body that makes no
@@ -32,14 +35,15 @@ class Settings:
     ) -> None:
         self.threads = threads
         self.max_connections = max_connections
-        self.header_timeout = header_timeout
-        self.keep_alive_timeout = keep_alive_timeout
-        self.read_timeout = write_timeout if read_timeout is None else read_timeout
-        self.write_timeout = write_timeout
-        self.drain_timeout = drain_timeout
-        self.farewell_timeout = farewell_timeout
-        self.graceful_timeout = graceful_timeout
-        self.parting_timeout = parting_timeout
+        self.header_timeout = min(header_timeout, _LONGEST)
+        self.keep_alive_timeout = min(keep_alive_timeout, _LONGEST)
+        read_timeout = write_timeout if read_timeout is None else read_timeout
+        self.read_timeout = min(read_timeout, _LONGEST)
+        self.write_timeout = min(write_timeout, _LONGEST)
+        self.drain_timeout = min(drain_timeout, _LONGEST)
+        self.farewell_timeout = min(farewell_timeout, _LONGEST)
+        self.graceful_timeout = min(graceful_timeout, _LONGEST)
+        self.parting_timeout = min(parting_timeout, _LONGEST)
         self.multiprocess = multiprocess
 
     @property

@@ -590,6 +590,27 @@ class TestTime:
         assert served.kit.handlers[0].ended == "disconnected"
         assert served.stderr.getvalue() == ""
 
+    def test_times_of_years_are_no_more_than_the_system_can_wait(
+        self, serve: Callable[..., Any]
+    ) -> None:
+        begun = threading.Event()
+        size = 20_000_000  # more than a connection holds
+
+        def application(environ: Any, start_response: Any) -> list[bytes]:
+            begun.set()
+            body = environ["wsgi.input"].read()
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [body * size]
+
+        kinds = ("header", "keep_alive", "read", "write", "drain", "farewell")
+        times = {f"{kind}_timeout": 1e300 for kind in (*kinds, "graceful", "parting")}
+        client = serve(application, **times).client()
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert begun.wait(20)
+        client.send(b"1\r\nx\r\n0\r\n\r\n")
+
+        assert client.answer().body == b"x" * size
+
     def test_who_finds_no_room_waits_until_there_is(
         self, serve: Callable[..., Any], hello: Any
     ) -> None:
