@@ -264,12 +264,27 @@ def _enrich(hook: Hook, impls: list[Impl], wrappers: list[Chain]) -> Chain:
         return _wrapped(wrappers, collect)
     if len(functions) == 1:
         return functions[0]
+    return _all_of(functions, len(hook.arguments))
 
-    def enrich(*args: object) -> None:
+
+def _all_of(functions: list[Chain], arguments: int) -> Chain:
+    """Call all in order, with each argument by itself.
+
+    A tuple for them, made and taken apart again, costs as much as the call.
+    """
+    if arguments == len(("handler", "environ")):
+
+        def enrich(handler: object, environ: object) -> None:
+            for function in functions:
+                function(handler, environ)
+
+        return enrich
+
+    def change(handler: object, status: object, headers: object) -> None:
         for function in functions:
-            function(*args)
+            function(handler, status, headers)
 
-    return enrich
+    return change
 
 
 def _answer(hook: Hook, impls: list[Impl]) -> Chain:
