@@ -238,12 +238,12 @@ class Server:
     def run(self, job: Any, seat: Seat, /) -> None:
         """Run an exchange."""
         if self._was_cut:  # nobody is there to be answered
-            self.close(getattr(job, "conversation", job))
+            self.close(job.conversation)
             return
         try:
             job.run(seat)
         except Exception as exc:  # noqa: BLE001 - see _fail
-            self._fail(getattr(job, "conversation", job), exc)
+            self._fail(job.conversation, exc)
 
     def _fail(self, conversation: Conversation, exc: Exception) -> None:
         """Close a connection that we failed on: it is not to take others with it."""

@@ -90,11 +90,6 @@ def stdout(request_id: int, data: bytes) -> bytes:
     return b"".join(stream(STDOUT, request_id, data))
 
 
-def stderr(request_id: int, data: bytes) -> bytes:
-    """Give the STDERR records that carry ``data``; none for none."""
-    return b"".join(stream(STDERR, request_id, data))
-
-
 def end_stdout(request_id: int, app_status: int = 0) -> bytes:
     """Give what ends a request that was served: an empty STDOUT, and END_REQUEST.
 

@@ -57,11 +57,6 @@ class Request:
             return True
         return self.length is not None and self.received >= self.length
 
-    @property
-    def short(self) -> bool:
-        """Whether the body ended before its CONTENT_LENGTH: the client went away."""
-        return self.ended and self.length is not None and self.received < self.length
-
     def take(self, size: int) -> bytes:
         """Take up to ``size`` bytes of the body; b"" if none are there.
 

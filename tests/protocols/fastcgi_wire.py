@@ -167,7 +167,6 @@ class Front:
                     "body": self.bodies.get(index, b"").decode("latin-1"),
                     "received": request.received,
                     "ended": request.ended,
-                    "short": request.short,
                     "aborted": request.aborted,
                     "fault": self.faults.get(index, ""),
                 }
