@@ -227,7 +227,8 @@ def test_a_stop_at_once_waits_for_no_exchange_beside_an_upload_that_waits(
     served.thread.join(PATIENCE / 2)  # before the exchange ends by itself
 
     assert not served.thread.is_alive()
-    assert served.log == ["1 exchanges did not end in time, and were abandoned"]
+    (said,) = served.log  # of others, whose threads are about to end, perhaps, too
+    assert said.endswith(" exchanges did not end in time, and were abandoned")
     slow.go.set()
 
 
