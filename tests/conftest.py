@@ -24,7 +24,7 @@ settings.register_profile(
 settings.load_profile("busy")
 
 ROOT = Path(__file__).parent.parent
-DEADLINE = 30.0  # seconds until a process must have done what a test waits for
+DEADLINE = 60.0  # seconds until a process must have done what a test waits for
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-DEADLINE = 30.0  # seconds until a server must serve, or have stopped
+DEADLINE = 60.0  # seconds until a server must serve, or have stopped
 TRIES = 5  # another program may take a port between its choice and its use
 _KEPT: list[socket.socket] = []  # of the ports that were chosen
 

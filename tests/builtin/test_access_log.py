@@ -505,7 +505,7 @@ def test_processes_do_not_mix_their_lines(tmp_path):
         subprocess.Popen([sys.executable, "-S", "-c", code, str(ROOT), path, letter])
         for letter in "ab"
     ]
-    assert [process.wait(30) for process in processes] == [0, 0]
+    assert [process.wait(100) for process in processes] == [0, 0]
     lines = Path(path).read_text().splitlines()
     assert sorted(lines) == ["a" * 5000] * 300 + ["b" * 5000] * 300
 

@@ -26,7 +26,7 @@ def shell(tmp_path, measured):
             env={**os.environ, **measured, "PYTHONPATH": ROOT},
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=100,
             check=False,
         )
 

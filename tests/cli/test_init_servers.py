@@ -557,7 +557,7 @@ def test_systemd_has_nothing_against_the_units(units, options, more):
         [program("systemd-analyze"), "verify", "--man=no", *map(str, files)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
 

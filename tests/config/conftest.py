@@ -92,7 +92,7 @@ def call(line: str) -> None:
     if command == "handlerkit":
         run(arguments)
     else:
-        subprocess.run(line, shell=True, check=True, timeout=20)
+        subprocess.run(line, shell=True, check=True, timeout=100)
 
 
 def reload_with(files: dict[str, str]) -> None:

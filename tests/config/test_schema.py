@@ -582,7 +582,7 @@ def tombi(*arguments: str, cwd: Path) -> str:
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
         env={"NO_COLOR": "1", "HOME": str(cwd)},
     )

@@ -250,7 +250,7 @@ def run(program, directory):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=100,
     )
 
 

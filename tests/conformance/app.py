@@ -385,7 +385,7 @@ def stream(environ, start_response):
 def wait_until_seen(environ):
     """Wait for the file of the exchange's token, which the client makes."""
     seen = Path(os.environ["CONFORMANCE_DIR"], token(environ))
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not seen.exists() and time.monotonic() < end:
         time.sleep(0.005)
 

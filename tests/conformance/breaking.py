@@ -21,7 +21,7 @@ INVALID = b"\xff" * 8  # a record of no version of FastCGI
 
 AT_ONCE = " at once"
 
-PATIENCE = 20.0  # seconds; the fronts close after one that brings nothing
+PATIENCE = 60.0  # seconds; the fronts close after one that brings nothing
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Responder(Fronted):
             except OSError:
                 return
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(PATIENCE)
                 if self.protocol == "FastCGI":
                     self.fastcgi(connection)
                 else:

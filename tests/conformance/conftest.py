@@ -5,8 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.conformance import judge
+from tests.conformance.cases import CASES
+from tests.conformance.exceptions import EXCEPTIONS
 from tests.conformance.fronts import every_host
 from tests.conformance.hosts import bare_hosts
+
+BY_ID = {case.id: case for case in CASES}
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +54,14 @@ def bare(place):
     def faults(host):
         host.start()
         try:
-            return host.name, judge.run(host)
+            found = judge.run(host)
+            # One that was held up has shown another fault: it has more time then.
+            host.seconds = 15.0
+            rows = [row for row in EXCEPTIONS if row.host == host.name]
+            for row in rows:
+                if not any(f.startswith(row.fault) for f in found[row.shown_by]):
+                    found |= judge.run(host, [BY_ID[row.shown_by]])
+            return host.name, found
         finally:
             host.stop()
 

@@ -110,7 +110,7 @@ class Site:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=50,
+            timeout=100,
             check=False,
         )
         return done.returncode, done.stdout

@@ -109,7 +109,7 @@ class Site:
             env=self.environ(**variables),
             capture_output=True,
             text=True,
-            timeout=40,
+            timeout=100,
             check=False,
         )
 
@@ -142,7 +142,7 @@ class Site:
             env=self.environ(**{**REQUEST, **variables}),
             input=b"",
             capture_output=True,
-            timeout=40,
+            timeout=100,
             user=user,
             check=False,
         )

@@ -257,7 +257,7 @@ def other_python() -> str | None:
                 [python, "-c", "import sys; print(sys.version_info[:2])"],
                 capture_output=True,
                 check=False,
-                timeout=20,
+                timeout=100,
             )
             if answer.returncode == 0:
                 return python
@@ -279,7 +279,7 @@ def test_another_python_is_noticed(site):
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=100,
     ).stdout.strip()
     then = f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert f"Python: {then} -> {now}" in answer.log

@@ -95,7 +95,7 @@ def told(site, **variables):
         env=site.environ(**{**REQUEST, **variables}),
         input=b"",
         capture_output=True,
-        timeout=30,
+        timeout=100,
         check=False,
     )
     return done.stdout, done.stderr, done.returncode

@@ -72,7 +72,7 @@ def modules_of(site, client="192.0.2.1"):
         env={**REQUEST, "HTTP_X_FORWARDED_FOR": client},
         input=b"",
         capture_output=True,
-        timeout=30,
+        timeout=100,
         check=True,
     )
     assert client.encode() in done.stdout

@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["handlerkit.protocols"]):
 
 HERE = Path(__file__).parent
 # Inputs are short, so that there are many; a hang or a growth is a finding, too.
-OPTIONS = ("-max_len=640", "-timeout=10", "-rss_limit_mb=512")
+OPTIONS = ("-max_len=640", "-timeout=100", "-rss_limit_mb=512")
 
 
 def main(name: str, *options: str) -> None:

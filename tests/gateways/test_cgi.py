@@ -172,7 +172,7 @@ class Site:
         self, app: str = "", config: str = "", body: bytes = b"", **environ: str
     ) -> Response:
         process = self.start(self.configure(app, config), environ)
-        output, log = process.communicate(body, timeout=30)
+        output, log = process.communicate(body, timeout=100)
         head, _, rest = output.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
         status = headers.pop("Status")
@@ -275,7 +275,7 @@ def test_no_application_at_all_answers_500(cgi):
 
 def test_a_file_that_is_not_there_answers_500(cgi, tmp_path):
     process = cgi.start(tmp_path / "none.toml", {})
-    output, log = process.communicate(timeout=30)
+    output, log = process.communicate(timeout=100)
 
     assert output.startswith(b"Status: 500 ")
     assert b"none.toml" in log
@@ -358,7 +358,7 @@ def test_sigterm_ends_a_process_whose_answer_is_not_whole(cgi):
 
     process.terminate()
 
-    assert process.wait(30) == -signal.SIGTERM
+    assert process.wait(100) == -signal.SIGTERM
     process.communicate()
 
 
@@ -371,7 +371,7 @@ def test_a_client_that_goes_away_is_no_error(cgi):
 
     log = process.stderr.read().decode()
 
-    assert process.wait(30) == 0
+    assert process.wait(100) == 0
     process.stderr.close()
     assert log.splitlines() == [
         "plugin started",

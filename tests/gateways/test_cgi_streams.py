@@ -61,7 +61,7 @@ def cgi(site, config, redirections="", **environ):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=100,
     )
 
 
@@ -111,7 +111,7 @@ def test_a_length_that_is_none_is_no_length_of_a_socket_either(site):
             stdout=theirs,
             stderr=subprocess.PIPE,
             check=False,
-            timeout=30,
+            timeout=100,
         )
         assert ours.recv(65536).startswith(b"Status: 400 ")
     assert (done.returncode, done.stderr) == (0, b"")

@@ -148,6 +148,22 @@ def fields(answer):
     return dict(line.split("=", 1) for line in answer.body.decode().splitlines())
 
 
+def answered(serving, wanted):
+    """Ask until an answer is as wanted; give its fields.
+
+    The worker before may answer still, or be gone with a request in its hand.
+    """
+
+    def ask():
+        try:
+            found = fields(serving.request())
+        except (OSError, http.client.HTTPException):
+            return None
+        return found if wanted(found) else None
+
+    return serving.wait_until(ask)
+
+
 def files(directory, pattern):
     return sorted(path.name.partition("-")[2] for path in directory.glob(pattern))
 
@@ -174,7 +190,9 @@ def test_an_engine_serves_with_plugins_active(shop, server, transport, tmp_path)
     assert "x-request-id" in error.headers
     assert "ValueError: asked to fail" in serving.log
     assert serving.stop() == 0
-    assert (tmp_path / "outcomes").read_text().split() == ["ok"] * 4 + ["error"]
+    # Of two exchanges, the second may end before the first has been told of.
+    outcomes = (tmp_path / "outcomes").read_text().split()
+    assert sorted(outcomes) == ["error"] + ["ok"] * 4
 
 
 def test_what_runs_where_is_said_at_the_start(shop, server):
@@ -219,13 +237,14 @@ if (HERE / "checked").exists():
 """
     serve = shop.serve
     serve.write("shop.py", f"{APP}{slow}")
-    serving = serve.launch(CONFIG.format(server=GRANIAN), serve.bind("tcp"))
+    patient = f"{GRANIAN}\ngraceful_timeout = 600"
+    serving = serve.launch(CONFIG.format(server=patient), serve.bind("tcp"))
     serving.wait_until((tmp_path / "loading").exists)
 
     os.killpg(serving.process.pid, number)
 
     # Well before graceful_timeout, at which a worker that has not heard is killed.
-    assert serving.process.wait(20) == 0
+    assert serving.wait() == 0
     assert "Traceback" not in serving.log
 
 
@@ -248,13 +267,10 @@ def test_a_hangup_loads_configuration_and_code_anew(shop, engine):
         "handlerkit.toml", CONFIG.format(server=engine).replace("Corner", "Market")
     )
 
-    def anew():
-        found = fields(serving.request())  # the old worker may answer still
-        return found if found["version"] == "2" else None
-
     serving.signal(signal.SIGHUP)
 
-    assert serving.wait_until(anew)["shop.name"] == "Market"
+    found = answered(serving, lambda found: found["version"] == "2")
+    assert found["shop.name"] == "Market"
 
 
 def test_a_hangup_with_a_mistake_is_refused_and_the_workers_stay(shop, engine):
@@ -277,7 +293,7 @@ def test_a_hangup_says_what_of_the_server_waits_for_a_restart(shop, engine):
     shop.serve.write("handlerkit.toml", config)
 
     serving.signal(signal.SIGHUP)
-    serving.wait_until(lambda: fields(serving.request()).get("shop.name") == "Market")
+    answered(serving, lambda found: found["shop.name"] == "Market")
 
     said = (
         "warning[HK523]: server.workers has changed from 1 to 2: that takes a restart"
@@ -318,13 +334,7 @@ def test_a_worker_that_dies_is_replaced(shop, engine):
 
     os.kill(int(before), signal.SIGKILL)
 
-    def another():
-        try:
-            return fields(serving.request())["pid"] != before
-        except OSError:
-            return False
-
-    serving.wait_until(another)
+    answered(serving, lambda found: found["pid"] != before)
 
 
 def test_an_error_after_the_head_does_not_end_the_engine(shop, server):

@@ -106,13 +106,14 @@ def test_an_exchange_that_runs_is_finished_as_it_was_begun(shop):
 
 
 def test_a_connection_that_is_kept_has_the_new_kit_with_its_next_request(shop):
-    serving = shop(CONFIG.format("red"), "unix")
+    config = f"{CONFIG}[server]\nkeep_alive_timeout = 600\n"
+    serving = shop(config.format("red"), "unix")
     kept = Connection(serving.bind)
     kept.request("GET", "/")
     assert kept.getresponse().read() == b"red"
     sock = kept.sock
 
-    reload(shop, serving, CONFIG.format("blue"))
+    reload(shop, serving, config.format("blue"))
     said(serving, "generation 2")
     kept.request("GET", "/")
 
@@ -360,7 +361,7 @@ def test_a_server_whose_terminal_is_gone_ends(shop):
             pass
         os.close(main)
 
-        assert process.wait(30) == 0
+        assert process.wait(100) == 0
         assert process.stdout.read() == "closed red\n"
     finally:
         process.kill()

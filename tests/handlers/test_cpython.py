@@ -61,7 +61,7 @@ def interpreters():
                 [program, "-I", "-c", VERSION],
                 capture_output=True,
                 text=True,
-                timeout=20,
+                timeout=100,
                 check=True,
             ).stdout.split(maxsplit=3)
         except (OSError, subprocess.SubprocessError):
@@ -81,7 +81,7 @@ def test_handler_and_integration_tests_of_cpython_pass(program):
         [program, "-I", "-W", "error", "-c", RUN, str(ROOT)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     if done.returncode == 77:

@@ -55,7 +55,7 @@ def python(*arguments, env=None, stdin=b""):
         [sys.executable, *arguments],
         input=stdin,
         capture_output=True,
-        timeout=30,
+        timeout=100,
         check=False,
         env={"PYTHONPATH": str(ROOT), **(env or {})},
     )

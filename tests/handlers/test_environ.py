@@ -82,7 +82,7 @@ def path_info(module, script, path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=100,
     )
     return done.stdout.strip().strip("'")
 

@@ -163,7 +163,7 @@ def test_departure_is_noticed(tmp_path, departure, file, rule, instead):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
 

@@ -732,7 +732,7 @@ def django(swapped):
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
 

@@ -117,7 +117,7 @@ class Server:
         return answer.status, answer.headers, answer.body
 
     def logged(self, text):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while text not in self.serving.log and time.monotonic() < end:
             time.sleep(0.01)
         return text in self.serving.log
