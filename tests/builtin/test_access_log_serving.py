@@ -66,7 +66,7 @@ def test_a_client_that_leaves_in_a_download_is_a_disconnect(site):
     bind = site.start().bind
     host, _, port = bind.rpartition(":")
     received = 0
-    with socket.create_connection((host, int(port)), 30) as client:
+    with socket.create_connection((host, int(port)), 60) as client:
         client.sendall(b"GET /endless HTTP/1.0\r\n\r\n")
         while received < 500_000:
             received += len(client.recv(65536))
@@ -81,7 +81,7 @@ def test_a_client_that_leaves_in_a_download_is_a_disconnect(site):
 
 def test_each_exchange_of_a_connection_has_its_line(site):
     host, _, port = site.start().bind.rpartition(":")
-    with socket.create_connection((host, int(port)), 30) as client:
+    with socket.create_connection((host, int(port)), 60) as client:
         for path in (b"/", b"/file", b"/%0d%0a%22"):
             client.sendall(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)
         client.shutdown(socket.SHUT_WR)

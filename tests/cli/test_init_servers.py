@@ -110,7 +110,9 @@ class Front:
         self.port = port
 
     def ask(self, path, method="GET", body=None, headers=()) -> Asked:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=DEADLINE
+        )
         with contextlib.closing(connection):
             connection.putrequest(method, path)
             for name, value in headers:
@@ -414,7 +416,7 @@ def test_nobody_is_logged_in_who_only_says_so(make_front, kind, via):
 def test_a_piece_is_passed_on_before_the_next_one_is_there(make_front, kind, via):
     """The second one is made after the client has the first."""
     front = make_front(kind, via, "/a.b/c")
-    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=DEADLINE)
 
     with contextlib.closing(connection):
         connection.request("GET", "/a.b/c/pieces")

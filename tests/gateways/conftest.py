@@ -66,7 +66,7 @@ class Front:
         chunked: bool = False,
         after_head: Callable[[], None] = lambda: None,
     ) -> Answer:
-        connection = Utf8Connection("127.0.0.1", self.port, timeout=30)
+        connection = Utf8Connection("127.0.0.1", self.port, timeout=DEADLINE)
         with contextlib.closing(connection):
             sent = {"Connection": "close", **(headers or {})}
             connection.request(method, target, body, sent, encode_chunked=chunked)

@@ -28,7 +28,7 @@ def test_what_does_not_fit_at_once_arrives_whole():
     data = bytes(range(256)) * 16384
     with here, there:
         channel = Channel(here, local=True)
-        sending = threading.Thread(target=channel.send, args=(data, 20))
+        sending = threading.Thread(target=channel.send, args=(data, 60))
         sending.start()
         assert b"".join(_pieces(there, len(data))) == data
         sending.join()
@@ -76,4 +76,4 @@ def test_a_socket_that_is_closed_meanwhile_is_a_disconnect(call):
         closing = Closing(here.family, here.type, fileno=here.detach())
         channel = Channel(closing, local=True)
         with pytest.raises(ClientDisconnected, match="closed"):
-            getattr(channel, name)(argument, 20)
+            getattr(channel, name)(argument, 60)

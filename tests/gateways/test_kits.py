@@ -8,7 +8,7 @@ import pytest
 from handlerkit.errors import PluginError
 from handlerkit.gateways.kits import Kits
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Kit:

@@ -197,7 +197,7 @@ class TestUnix:
 
         monkeypatch.setattr(os, "unlink", removing)
         start()
-        other.join(20)
+        other.join(60)
 
         (listener,) = opened
         assert refused == [f"cannot listen at unix:{path}: {SOMEBODY}"]

@@ -266,7 +266,7 @@ def test_an_exchange_of_scgi_is_finished_as_it_was_begun(shop):
     length = b"%d" % (len(BEGUN) + len(b"ends"))
     head = b"CONTENT_LENGTH\x00%b\x00SCGI\x001\x00REQUEST_METHOD\x00POST\x00" % length
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(20)
+        client.settimeout(60)
         client.connect(serving.bind.removeprefix("unix:"))
         client.sendall(b"%d:%b,%b" % (len(head), head, BEGUN))
         received = client.recv(4096)
@@ -317,7 +317,7 @@ def test_exchanges_of_fastcgi_are_finished_as_they_were_begun(shop):
 def test_systemd_is_told_of_start_reloads_and_stop(shop, abstract):
     name = f"{os.getpid()}-notify" if abstract else str(shop.directory / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(20)
+        manager.settimeout(60)
         manager.bind(f"\0{name}" if abstract else name)
         place = f"@{name}" if abstract else name
         serving = shop(CONFIG.format("red"), "unix", NOTIFY_SOCKET=place)

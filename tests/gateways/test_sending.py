@@ -22,7 +22,7 @@ NO_SENDFILE = not hasattr(os, "sendfile")
 class Output:
     """A stdout over a channel, as gateways have it."""
 
-    def __init__(self, channel, patience=20.0):
+    def __init__(self, channel, patience=60.0):
         self.channel = channel
         self.patience = patience
 
@@ -58,7 +58,7 @@ def calls(monkeypatch):
     return seen
 
 
-def send(open_file, length=None, kind=SimpleHandler, patience=20.0, wrap=None):
+def send(open_file, length=None, kind=SimpleHandler, patience=60.0, wrap=None):
     """Serve one file over a pair of sockets; give head, body and handler."""
     here, there = socket.socketpair()
     received = []
@@ -87,7 +87,7 @@ def send(open_file, length=None, kind=SimpleHandler, patience=20.0, wrap=None):
     handler._conclude = concluding
     handler.run(app)
     here.close()
-    reader.join(20)
+    reader.join(60)
     there.close()
     head, _, body = b"".join(received).partition(b"\r\n\r\n")
     return head, body, handler.ended, outcomes[0]

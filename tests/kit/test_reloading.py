@@ -153,7 +153,7 @@ def test_a_new_instance_starts_before_the_old_one_is_closed(site, reloads):
     site.toml(PAINTED.format("blue"))
     kits.reload()
 
-    assert swapped.wait(20)
+    assert swapped.wait(60)
     kits.close()
     assert life == ["start red", "start blue", "close red", "close blue"]
 

@@ -18,7 +18,7 @@ LOCATION = """\
       {kind}_param SERVER_NAME localhost;
       {kind}_param SERVER_PORT $server_port;
       {kind}_pass app;
-      {kind}_read_timeout 30s;
+      {kind}_read_timeout 60s;
       add_header X-Tries "$upstream_addr" always;
       {directives}
     }}
@@ -49,7 +49,7 @@ class Nginx:
     log_file: Path
 
     def ask(self, path: str = "/", method: str = "GET") -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, path, headers={"Connection": "close"})
             response = connection.getresponse()

@@ -63,7 +63,7 @@ def test_an_ipv6_server_is_named_in_brackets_its_client_without(
         pytest.skip(f"no IPv6 here: {error}")
     served = serve(ends, bind=bind)
     with socket.create_connection(("::1", served.port)) as sock:
-        sock.settimeout(20)
+        sock.settimeout(60)
         sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
         received = b""
         while data := sock.recv(4096):
