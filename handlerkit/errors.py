@@ -120,6 +120,16 @@ class ConfigError(HandlerkitError):
         return "\n".join([*lines, summary(self.faults)])
 
 
+def named(exc: BaseException) -> str:
+    """Give an exception as text, its type first; its own ``str`` may raise."""
+    kind = type(exc).__name__
+    try:
+        said = str(exc)
+    except Exception as broken:  # noqa: BLE001 - whatever it is, it says nothing
+        said = f"<cannot be shown: {type(broken).__name__}>"
+    return f"{kind}: {said}" if said else kind
+
+
 def summary(faults: Sequence[Fault]) -> str:
     """Say how many errors there are, and what says more."""
     count = f"{len(faults)} error{'' if len(faults) == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from handlerkit.errors import ConfigError, Fault
+from handlerkit.errors import ConfigError, Fault, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ def load_objects(
         try:
             found[name] = load_object(reference)
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - an import may raise anything
-            wrong = f"cannot be imported: {said(exc)}"
+            wrong = f"cannot be imported: {named(exc)}"
         else:
             wrong = _CHECKS[name](found[name])
         if wrong:
@@ -57,7 +57,7 @@ def check_headers_class(kind: Any) -> str:
         names = {str(name).lower() for name, _ in headers.items()}
         sent = bytes(headers).lower()
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - it may raise anything
-        return f"does not work as one of response headers: {said(exc)}"
+        return f"does not work as one of response headers: {named(exc)}"
     kept = names >= {"content-type", "content-length"}
     if not (kept and b"content-type: text/plain\r\n" in sent):
         return "does not give the response headers that it is given"
@@ -69,11 +69,6 @@ def check_file_wrapper(kind: Any) -> str:
     if isinstance(kind, type):
         return ""
     return "must be a class: a result that is an instance of it is sent as a file"
-
-
-def said(exc: BaseException) -> str:
-    """Give an exception as a line of text."""
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
 
 
 _CHECKS = {

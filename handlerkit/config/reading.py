@@ -9,14 +9,14 @@ from pydantic import AnyUrl, BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import MultiHostUrl, Url, to_json
 
 from handlerkit.config.faults import from_pydantic
-from handlerkit.config.fields import fields
+from handlerkit.config.fields import fields, keys_of
 from handlerkit.config.hiding import holds_secret
 from handlerkit.config.model import Config, PluginEntry
 from handlerkit.config.names import check_names
-from handlerkit.config.objects import load_object, said
+from handlerkit.config.objects import load_object
 from handlerkit.config.references import Resolver
 from handlerkit.config.writing import dotted, is_toml
-from handlerkit.errors import Fault
+from handlerkit.errors import Fault, named
 from handlerkit.settings import Record
 
 if TYPE_CHECKING:
@@ -67,6 +67,13 @@ def settings(
         found = model_of(model)
     except ValueError as exc:
         return None, document.arrange([Fault("HK304", str(exc), path=path)])
+    taken = {key for key, _ in fields(PluginEntry)}
+    lost = [name for name, keys in keys_of(found) if taken.issuperset(keys)]
+    if lost:
+        text = f"its Settings have {' and '.join(lost)} by a key that is handlerkit's"
+        hint = "what the file has there is not for the plugin: name it otherwise"
+        fault = Fault("HK304", text, path=path, hint=hint)
+        return None, document.arrange([fault])
     resolver = Resolver(document)
     data = resolver.table(data, found, path)
     faults = resolver.faults
@@ -76,7 +83,7 @@ def settings(
     except ValidationError as error:
         faults += from_pydantic(error, data, found, path, resolver)
     except Exception as exc:  # noqa: BLE001 - validators are the plugin's own code
-        text = f"its Settings cannot be used: {said(exc)}"
+        text = f"its Settings cannot be used: {named(exc)}"
         faults.append(Fault("HK304", text, path=path))
     return (None if faults else record), document.arrange(faults)
 
@@ -118,7 +125,7 @@ def model_of(reference: type | str) -> type[BaseModel]:
         try:
             found = load_object(reference)
         except Exception as exc:
-            raise ValueError(f'"{reference}" cannot be imported: {said(exc)}') from exc
+            raise ValueError(f'"{reference}" cannot be imported: {named(exc)}') from exc
     if isinstance(found, type) and issubclass(found, BaseModel):
         return found
     raise ValueError(f"its Settings must be a pydantic model, not {found!r}")

@@ -11,7 +11,7 @@ from importlib import import_module
 from inspect import isclass, ismodule
 from typing import TYPE_CHECKING
 
-from handlerkit.errors import PluginError
+from handlerkit.errors import PluginError, named
 from handlerkit.hooks.local import LOCAL, file_of, import_file
 from handlerkit.hooks.nearest import did_you_mean
 
@@ -130,8 +130,20 @@ def make(found: Found, settings: object = None, *, proxies: Sequence[str] = ()) 
     except PluginError as exc:  # it says itself what it needs
         raise PluginError(f"{found} cannot be made: {exc}", hint=exc.hint) from exc
     except (Exception, SystemExit) as exc:
-        raise PluginError(f"{found} cannot be made: {_cause(exc)}") from exc
+        said = f"{found} cannot be made: {_cause(exc)}"
+        raise PluginError(said, hint=_hint_of_call(found, exc)) from exc
     return plugin
+
+
+def _hint_of_call(found: Found, exc: BaseException) -> str:
+    """Say how a class is called that does not take what it is called with."""
+    trace = exc.__traceback__
+    of_call = trace is not None and trace.tb_next is None  # raised by none of its code
+    if not (of_call and isinstance(exc, TypeError) and "argument" in str(exc)):
+        return ""
+    if found.settings is None:
+        return "without Settings, it is called without arguments"
+    return "with Settings, it is called with their record"
 
 
 def _from_reference(
@@ -270,4 +282,4 @@ def _cause(exc: BaseException) -> str:
         if not file.startswith("<frozen") and file not in _NOT_THE_PLUGIN:
             place = f" ({file}, line {trace.tb_lineno})"
         trace = trace.tb_next
-    return f"{type(exc).__name__}: {exc}{place}"
+    return f"{named(exc)}{place}"

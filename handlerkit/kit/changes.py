@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlerkit import __version__
+from handlerkit.errors import named
 from handlerkit.kit import frozen
-from handlerkit.kit.lifecycle import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

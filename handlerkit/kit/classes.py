@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlerkit import handlers
-from handlerkit.config.objects import load_object, said
-from handlerkit.errors import Fault
+from handlerkit.config.objects import load_object
+from handlerkit.errors import Fault, named
 from handlerkit.plan import BARE
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def handler_class(
     try:
         kind: Any = load_object(name)
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - an import may raise anything
-        text = f"cannot load {name}: {said(exc)}"
+        text = f"cannot load {name}: {named(exc)}"
         return None, None, [Fault("HK406", text, path=_PATH)]
     if not (isinstance(kind, type) and issubclass(kind, handlers.BaseHandler)):
         text = f"{name} is not a subclass of handlerkit.BaseHandler"

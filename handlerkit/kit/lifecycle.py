@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from handlerkit.errors import PluginError
+from handlerkit.errors import PluginError, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,11 +56,10 @@ class LifeCycle:
             self._started.append(loaded)
             holders = self.holders.get(id(loaded.plugin), 0)
             self.holders[id(loaded.plugin)] = holders + 1
-            start = getattr(loaded.plugin, "start", None)
-            if start is None or holders:
-                continue
             try:
-                start()
+                start = getattr(loaded.plugin, "start", None)
+                if start is not None and not holders:
+                    start()
             except (Exception, SystemExit) as exc:
                 said = f"{loaded.found} did not start: {named(exc)}"
                 said = self.mask(f"[plugins.{loaded.name}]: {said}")
@@ -94,17 +93,12 @@ class LifeCycle:
         if holders:
             self.holders[id(loaded.plugin)] = holders
             return
-        close = getattr(loaded.plugin, "close", None)
         try:
+            close = getattr(loaded.plugin, "close", None)
             if close is not None:
                 close()
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - the others are to be closed too
             _warn(self.mask(f"{loaded.found} did not close: {named(exc)}"))
-
-
-def named(exc: BaseException) -> str:
-    """Give an exception as a line of text, its type first."""
-    return f"{type(exc).__name__}: {exc}"
 
 
 def _warn(text: str) -> None:

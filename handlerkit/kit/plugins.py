@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from handlerkit import config
 from handlerkit.builtin import BUILTINS
-from handlerkit.errors import ConfigError, Fault, HandlerkitError, PluginError
+from handlerkit.errors import ConfigError, Fault, HandlerkitError, PluginError, named
 from handlerkit.hooks import loading, registry
-from handlerkit.kit.lifecycle import LifeCycle, named
+from handlerkit.kit.lifecycle import LifeCycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

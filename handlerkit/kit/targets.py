@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlerkit.config.objects import load_object
-from handlerkit.errors import Fault
+from handlerkit.errors import Fault, named
 from handlerkit.hooks.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def not_loaded(target: str, exc: BaseException) -> Fault:
     trace = exc.__traceback__
     while trace is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    said = f"cannot load {target}: {type(exc).__name__}: {exc}"
+    said = f"cannot load {target}: {named(exc)}"
     if trace is not None:
         lines = "".join(format_exception(type(exc), exc, trace)).rstrip()
         said = f"{said}\n{lines}"

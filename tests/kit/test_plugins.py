@@ -3,6 +3,7 @@
 import pytest
 
 import handlerkit
+from handlerkit.errors import PluginError
 from handlerkit.kit.plugins import probe
 from handlerkit.plan import BARE
 
@@ -491,3 +492,139 @@ def test_an_interrupt_of_the_start_passes_once_those_before_are_closed(site):
     with pytest.raises(KeyboardInterrupt):
         kit.start()
     assert life(site) == ["One starts", "StartInterrupts closes", "One closes"]
+
+
+BROKEN = """
+from handlerkit import hookimpl
+from pydantic import BaseModel, field_validator
+
+class Broken(Exception):
+    def __str__(self):
+        raise AttributeError("no text")
+
+def broken(*_):
+    raise Broken
+
+class Made:
+    __init__ = broken
+    @hookimpl
+    def setup_environ(self): pass
+
+class Started:
+    start = probe = close = broken
+    @hookimpl
+    def setup_environ(self): pass
+
+class Checked(Started):
+    class Settings(BaseModel):
+        level: int = 1
+        _ = field_validator("level")(lambda level: broken())
+"""
+SAID = "Broken: <cannot be shown: AttributeError>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[plugins.a]\nuse = "broken_import:Made"\n',
+        '[plugins.a]\nuse = "./broken_import.py"\n',
+        '[plugins.a]\nuse = "broken:Made"\n',
+        '[plugins.a]\nuse = "broken:Checked"\nlevel = 3\n',
+        '[app]\ntarget = "broken:broken()"\n',
+        '[handler]\nheaders_class = "broken:broken"\n',
+        '[handler]\nclass = "broken_import:Handler"\n',
+    ],
+)
+def test_what_has_no_text_of_its_own_is_named_all_the_same(site, text):
+    """Its class says something; what it raises when it is shown is no traceback."""
+    site.write("broken.py", BROKEN)
+    site.write("broken_import.py", f"{BROKEN}\nraise Broken")
+
+    (mistake,) = site.mistakes(text)
+
+    assert SAID in mistake
+
+
+def test_what_a_life_cycle_raises_without_a_text_is_named(site, capfd):
+    site.write("broken.py", BROKEN)
+    text = '[plugins.a]\nuse = "broken:Started"\n'
+    kit = site.load(f"{text}required = false\n")
+
+    assert probe(kit.plugins) == [("a", SAID)]
+    kit.start()
+    told = capfd.readouterr().err
+    assert f"did not start: {SAID}" in told
+    assert f"did not close: {SAID}" in told
+    with pytest.raises(PluginError, match="did not start: Broken: "):
+        site.load(text).start()
+
+
+def test_an_attribute_that_raises_is_a_start_that_failed(site):
+    site.write(
+        "odd.py",
+        "from handlerkit import hookimpl\n"
+        "class Odd:\n"
+        "    @hookimpl\n"
+        "    def setup_environ(self): pass\n"
+        "    def __getattr__(self, name): raise ValueError(name)\n",
+    )
+    kit = site.load('[plugins.odd]\nuse = "odd:Odd"\n')
+
+    with pytest.raises(PluginError, match="did not start: ValueError: start"):
+        kit.start()
+
+
+def test_settings_that_have_a_key_of_handlerkits_cannot_be_used(site):
+    """The plugin would never be given what the file has there."""
+    site.write(
+        "taken.py",
+        "from handlerkit import hookimpl\n"
+        "from pydantic import BaseModel, Field\n"
+        "class Taken:\n"
+        "    class Settings(BaseModel):\n"
+        "        enabled: bool = False\n"
+        "        kind: str = Field(alias='use')\n"
+        "        level: int = 3\n"
+        "    def __init__(self, settings): pass\n"
+        "    @hookimpl\n"
+        "    def setup_environ(self): pass\n",
+    )
+
+    (mistake,) = site.mistakes('[plugins.a]\nuse = "taken:Taken"\nenabled = true\n')
+
+    assert mistake == (
+        "plugins.a: its Settings have enabled and kind by a key that is handlerkit's: "
+        "what the file has there is not for the plugin: name it otherwise"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "hint"),
+    [
+        ("", "self, settings", "without Settings, it is called without arguments"),
+        (
+            "Settings = Any",
+            "self",
+            "with Settings, it is called with their record",
+        ),
+        ("", "self, *, level", "without Settings, it is called without arguments"),
+    ],
+)
+def test_a_class_that_takes_other_arguments_is_told_which_it_is_given(
+    site, settings, arguments, hint
+):
+    site.write(
+        "odd.py",
+        "from handlerkit import hookimpl\n"
+        "from pydantic import BaseModel\n"
+        "class Any(BaseModel): pass\n"
+        "class Odd:\n"
+        f"    {settings or 'pass'}\n"
+        f"    def __init__({arguments}): pass\n"
+        "    @hookimpl\n"
+        "    def setup_environ(self): pass\n",
+    )
+
+    (mistake,) = site.mistakes('[plugins.odd]\nuse = "odd:Odd"\n')
+
+    assert mistake.endswith(f": {hint}")
