@@ -31,7 +31,8 @@ CLASSES = (
     "SCGIHandler",
 )
 
-_PORTS = range(65536)
+_PORTS = 1 << 16
+_DESCRIPTORS = 1 << 31  # an int, in C
 _SCALARS = (str, int, float)
 
 
@@ -118,16 +119,21 @@ def check_bind(text: str) -> str:
     if text == "systemd" or (kind == "unix" and rest and "\0" not in rest):
         return text
     if kind == "fd":
-        if not (rest.isascii() and rest.isdigit()):
+        if not _is_number(rest, below=_DESCRIPTORS):
             raise mistake("HK204", "must be fd: and the number of a descriptor")
         return text
     host, _, port = text.rpartition(":")
     if not _is_host(host) or not (port.isascii() and port.isdigit()):
         form = '"host:port", "unix:/path", "fd:3" or "systemd"'
         raise mistake("HK204", f"must be {form}", _whole_address(host, port))
-    if int(port) not in _PORTS:
+    if not _is_number(port, below=_PORTS):
         raise mistake("HK204", "must have a port from 0 to 65535")
     return text
+
+
+def _is_number(text: str, *, below: int) -> bool:
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(below))
+    return digits and int(text) < below
 
 
 def _whole_address(host: str, port: str) -> str:

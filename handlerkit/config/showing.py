@@ -299,13 +299,18 @@ def _as_toml(value: Any) -> Any:
         shown = list(map(_as_toml, value))
         return None if None in shown else shown
     if isinstance(value, set | frozenset):
-        return sorted(map(_as_toml, value), key=str)
+        return _as_toml(sorted(value, key=str))
     return _scalar(value)
 
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, Enum):
-        return value.value
+        return _as_toml(value.value)
     if value is None or is_toml(value):
         return value
-    return to_jsonable_python(value, fallback=str)
+    if isinstance(value, str):  # with half a character
+        return None
+    try:
+        return _as_toml(to_jsonable_python(value, fallback=str))
+    except ValueError:  # bytes that are no UTF-8
+        return None

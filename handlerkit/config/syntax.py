@@ -91,6 +91,8 @@ def _place(error: tomli.TOMLDecodeError, text: str) -> tuple[int, str]:
     at, said = error.pos, error.msg
     if said.startswith(_BROKEN_STRING):
         return _opening(text[:at]), "the string does not end in its line"
+    if text[at : at + 1] == "\r":
+        return at, said
     if said.startswith("Unescaped"):
         at = text.rfind("\\", 0, at)
     elif said.startswith("Expected newline") and text[at - 1 : at].isdigit():
@@ -180,6 +182,8 @@ def _opening(text: str) -> int:
 
 def _hint(message: str, text: str, at: int, word: str) -> str:
     """Say what may be meant, where that is likely."""
+    if text[at : at + 1] == "\r":
+        return "a line ends in LF, or in CR LF"
     if message == "Invalid value":
         return _hint_of_value(word)
     if message.startswith("Expected '='"):

@@ -52,7 +52,7 @@ def subject_of(path: Sequence[str | int]) -> str:
     tail = ""
     for part in reversed(path):
         if isinstance(part, str):
-            return f"{part}{tail}"
+            return f"{part or string_text(part)}{tail}"
         tail = f"[{part}]{tail}"
     return tail or "the configuration"
 

@@ -1,6 +1,8 @@
 """`effective`: the values in force, where each is from, and no secrets."""
 
 import json
+import threading
+from collections import deque
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -335,6 +337,34 @@ class Kinds(BaseModel):
     @property
     def twice(self) -> str:
         return self.word * 2
+
+
+class Odd(Enum):
+    ONE = object()
+
+
+class Odds(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    data: bytes = b"\xff"
+    either: frozenset[int | None] = frozenset({1, None})
+    lone: str = "\ud800"
+    one: Odd = Odd.ONE
+    queue: deque[Any] = Field(default_factory=lambda: deque([None, b"\xff"]))
+    thing: object = threading.Lock()
+    turn: complex = 1j
+    year: int = 2020
+
+
+def test_what_toml_has_no_word_for_is_no_traceback(tmp_path):
+    document, found = read(tmp_path / "a.toml", '[plugins.odd]\nuse = "a:A"\n', {})
+    models = models_of(document, {"odd": Odds})
+
+    table = tomli.loads(effective(document, found, models))["plugins"]["odd"]
+
+    assert table["year"] == 2020
+    assert not {"data", "either", "lone", "queue"} & table.keys()
+    assert json.dumps([row.told for row in rows(document, found, models)])
 
 
 MODELS = {
