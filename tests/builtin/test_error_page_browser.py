@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Serve
 
-pytestmark = pytest.mark.timeout(150)  # a browser starts slowly on a busy machine
+pytestmark = pytest.mark.timeout(600)  # a browser starts slowly on a busy machine
 
 CONFIG = """
 [app]
@@ -71,7 +71,7 @@ class Browser:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=100,
+            timeout=280,
             check=True,
         )
         shutil.rmtree(profile, ignore_errors=True)

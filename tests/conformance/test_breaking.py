@@ -8,7 +8,7 @@ from tests.conformance.breaking import HEADS, Responder, rows
 from tests.conformance.cases import CASES
 from tests.conformance.exceptions import FRONTS
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 ROWS = rows()
 BY_ID = {case.id: case for case in CASES}

@@ -14,7 +14,7 @@ from tests.conformance.client import Connection
 from tests.conformance.fronts import fronted_hosts
 from tests.fronts import program
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 PATIENCE = 30.0  # seconds; what must happen happens much sooner
 SIZE = 100 << 20

@@ -12,7 +12,7 @@ from tests.conformance.fronts import every_host
 from tests.conformance.judge import applies
 
 # A host starts, and runs all its cases, in the first test that asks for it.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 HOSTS = every_host(Path())
 NAMES = [host.name for host in HOSTS]

@@ -9,7 +9,7 @@ from tests.conformance.hosts import mutant
 from tests.conformance.judge import run
 
 # The servers without handlerkit are started in the first test that asks for them.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 STANDARD = ("wsgiref CGI", "wsgiref CGI -O", "simple_server")
 MUTANTS = [*mutants.BROKEN, *mutants.HOSTED, *mutants.CARELESS]

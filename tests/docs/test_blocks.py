@@ -27,7 +27,7 @@ def venv(tmp_path_factory):
     return make_venv(tmp_path_factory.mktemp("docs") / "venv")
 
 
-@pytest.mark.timeout(300)  # a page starts a dozen processes
+@pytest.mark.timeout(900)  # a page starts a dozen processes
 @pytest.mark.parametrize("page", TOLD, ids=name)
 def test_a_page_is_true(page, tmp_path, venv):
     """Its blocks, in order, do what the page says that they do."""
