@@ -59,9 +59,7 @@ def header(text: str) -> tuple[str, str]:
     try:
         check_headers([(name, value)])
     except ValueError as exc:
-        raise ArgumentTypeError(
-            "must be a token, a colon, and a value without control characters"
-        ) from exc
+        raise ArgumentTypeError(str(exc)) from exc
     except AssertionError:  # hop-by-hop: a request may have it
         pass
     return name, value
