@@ -9,7 +9,7 @@ from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.addresses import address_variables
 from handlerkit.gateways.conversation import Conversation
 from handlerkit.gateways.http_exchange import CLOSE, KEEP, Exchange, refusal
-from handlerkit.gateways.uploads import ENOUGH, too_late
+from handlerkit.gateways.uploads import too_late
 from handlerkit.protocols.http1 import RequestParser
 
 if TYPE_CHECKING:
@@ -109,32 +109,26 @@ class HTTPConversation(Conversation):
         return None
 
     def _collect(self, exchange: Exchange, pace: Pace) -> Exchange | None:
-        """Read on at a body; give the exchange once it is to run.
-
-        Who asks whether to send it, and who does not tell its length, is not waited
-        for.
-        """
-        left = exchange.body.left
-        enough = min(left or 0, ENOUGH) if exchange.invited else 0
-        while len(self.unread) < enough:
+        """Read on at a body; give the exchange once it is to run."""
+        data, self.unread = self.unread, b""
+        while not exchange.gather(data):
             try:
-                data = self.receive_now()
+                more = self.receive_now()
             except ClientDisconnected:
-                data = b""
-            if data is None:
-                pace.waited(len(self.unread))
+                more = b""
+            if more is None:
+                pace.waited(exchange.received)
                 self.deadline = pace.deadline()
                 self._rest()
                 return None
-            if not data:
+            if not more:
                 self.server.close(self)
                 return None
-            self.unread += data
-        if left is not None and len(self.unread) >= left:
-            return exchange
+            data = more
         # Who must wait is not polled meanwhile.
-        exchange.is_upload = True
-        return exchange if self.server.uploads.enter(exchange) else None
+        if exchange.is_upload and not self.server.uploads.enter(exchange):
+            return None
+        return exchange
 
     def _rest(self) -> None:
         self.server.rest(self, begun=self._is_parting or self._parser.begun)

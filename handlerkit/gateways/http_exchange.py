@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from handlerkit.errors import ClientDisconnected, RequestError
 from handlerkit.gateways.failures import refusal_body
-from handlerkit.gateways.uploads import Pace, too_late
+from handlerkit.gateways.uploads import ENOUGH, Pace, too_late
 from handlerkit.handlers.input import NOTHING
 from handlerkit.pep3333 import format_date_time
 from handlerkit.protocols.http1_body import body_of
@@ -35,7 +35,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Input(io.RawIOBase):
-    """The body of a request, read from its connection as the application asks.
+    """The body of a request: what was gathered, then what comes, as it is asked for.
 
     ``arrived`` are bytes of the connection that have not been looked at.
     """
@@ -48,8 +48,8 @@ class Input(io.RawIOBase):
         self._latest = inf
         self._found = b""
         self._given = 0
-        self.arrived = exchange.conversation.unread
-        self._received = len(self.arrived)
+        self.arrived = b""
+        self._received = exchange.received
 
     def readable(self) -> bool:
         """Say yes."""
@@ -71,9 +71,11 @@ class Input(io.RawIOBase):
         return len(piece)
 
     def _next(self, size: int) -> bytes:
-        """Decode what arrives until there are bytes of the body, or no more."""
+        """Give what was gathered; else decode what arrives, until there is some."""
         body = self._exchange.body
         try:
+            if self._exchange.gathered:
+                return self._exchange.give_gathered()
             while True:
                 found = body.decode(self.arrived)
                 self.arrived = b""
@@ -127,8 +129,9 @@ class Exchange:
     left of the body is little enough to be read for that.
 
     ``invited`` says whether the client sends its body unasked, or was asked; ``pace``
-    is that of the body, None if there is none; ``is_upload`` that the exchange is to
-    run before it is whole.
+    is that of the body, None if there is none; ``gathered`` is what of it has come
+    before the exchange runs, ``received`` the bytes that this took; ``is_upload`` says
+    that it runs before the body is whole.
     """
 
     __slots__ = (
@@ -137,9 +140,11 @@ class Exchange:
         "_input",
         "body",
         "conversation",
+        "gathered",
         "invited",
         "is_upload",
         "pace",
+        "received",
         "request",
         "spoiled",
     )
@@ -154,10 +159,34 @@ class Exchange:
         if not self.body.done:
             self.pace = pace = Pace(conversation.server.settings.read_timeout)
             pace.wait()
+        self.gathered = bytearray()
+        self.received = 0
         self.is_upload = False
         self._input: Input | None = None
         self._begun = False
         self._handler: Any = None
+
+    def gather(self, data: bytes) -> bool:
+        """Take what has come of the body; say whether the exchange is to run now.
+
+        Who asks whether to send its body is not waited for.
+        """
+        self.received += len(data)
+        try:
+            while found := self.body.decode(data):
+                self.gathered += found
+                data = b""
+        except RequestError:  # which who reads meets again, after what came before
+            return True
+        if self.body.done:
+            return True
+        self.is_upload = not self.invited or len(self.gathered) >= ENOUGH
+        return self.is_upload
+
+    def give_gathered(self) -> bytes:
+        """Give what has come of the body by now; once."""
+        found, self.gathered = bytes(self.gathered), bytearray()
+        return found
 
     def run(self, seat: Seat) -> None:
         """Run the handler, and tell the connection what is to become of it."""
@@ -209,7 +238,7 @@ class Exchange:
             and self.request.keep_alive
             and not (self.spoiled or self.conversation.server.stopping)
             and left is not None
-            and left <= DRAIN
+            and left + len(self.gathered) <= DRAIN
         )
 
     def invite(self) -> None:

@@ -149,16 +149,22 @@ def test_chunks_come_and_go(serve: Callable[..., Any]) -> None:
 
 
 def test_a_head_that_announced_the_end_is_held_to_it(serve: Callable[..., Any]) -> None:
+    begun = threading.Event()
+
     def application(environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         yield b"early "
+        begun.set()
         yield environ["wsgi.input"].read()
 
     client = serve(application, keep_alive_timeout=60.0).client()
-    client.send(b"POST / HTTP/1.1\r\n" + CHUNKED + b"4\r\nlate\r\n0\r\n\r\n")
+    late = b"x" * 70_000  # of which enough has come before its end
+    client.send(b"POST / HTTP/1.1\r\n" + CHUNKED + b"%x\r\n%b" % (len(late), late))
+    assert begun.wait(PATIENCE)
+    client.send(b"\r\n0\r\n\r\n")
     answer = client.answer()
 
-    assert (answer.body, answer.headers["connection"]) == (b"early late", "close")
+    assert (answer.body, answer.headers["connection"]) == (b"early " + late, "close")
     assert client.ended()
 
 
@@ -598,16 +604,16 @@ class TestTime:
 
         def application(environ: Any, start_response: Any) -> list[bytes]:
             begun.set()
-            body = environ["wsgi.input"].read()
+            environ["wsgi.input"].read()
             start_response("200 OK", [("Content-Type", "text/plain")])
-            return [body * size]
+            return [b"x" * size]
 
         kinds = ("header", "keep_alive", "read", "write", "drain", "farewell")
         times = {f"{kind}_timeout": 1e300 for kind in (*kinds, "graceful", "parting")}
         client = serve(application, **times).client()
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
-        assert begun.wait(20)
-        client.send(b"1\r\nx\r\n0\r\n\r\n")
+        client.send(head(100_001) + b"x" * 100_000)
+        assert begun.wait(PATIENCE)
+        client.send(b"x")
 
         assert client.answer().body == b"x" * size
 

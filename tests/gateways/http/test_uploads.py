@@ -170,6 +170,34 @@ def test_uploads_that_wait_are_closed_at_the_cut(
     assert served.log == []
 
 
+def test_a_small_chunked_body_that_is_whole_waits_for_no_upload(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    served = serve(echo, threads=THREADS, read_timeout=LONG)
+    for _ in range(2 * THREADS):
+        served.client().send(BEGINNINGS["large"])
+    client = served.client()
+
+    client.send(BEGINNINGS["chunked"])
+    client.send(RESTS["chunked"])
+
+    assert client.answer().body == b"x" * 10
+
+
+def test_chunked_bodies_of_which_little_has_come_keep_no_upload_waiting(
+    serve: Callable[..., Any], echo: Any
+) -> None:
+    served = serve(echo, threads=THREADS, read_timeout=LONG)
+    for _ in range(2 * THREADS):
+        served.client().send(BEGINNINGS["chunked"])
+    client = served.client()
+
+    client.send(BEGINNINGS["large"])
+    client.send(RESTS["large"])
+
+    assert client.answer().body == b"x" * 2 * LARGE
+
+
 def test_a_refusal_waits_for_who_sends_a_long_body_before_reading(
     serve: Callable[..., Any], echo: Any, tmp_path: Path, clock: Any
 ) -> None:
