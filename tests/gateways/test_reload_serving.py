@@ -52,6 +52,8 @@ class Paint:
     def request_finished(self, handler):
         print(f"finished {handler.kit_generation} {self.colour}\n", end="", flush=True)
 """
+# Of a body that waits to be asked for, the exchange begins before any of it has come.
+HELD = {"Transfer-Encoding": "chunked", "Expect": "100-continue"}
 # What of a body has to be there for its exchange to begin, behind a front.
 BEGUN = b"b" * (1 << 16)
 CONFIG = """
@@ -85,7 +87,7 @@ def said(serving, *texts):
 def test_an_exchange_that_runs_is_finished_as_it_was_begun(shop):
     serving = shop(CONFIG.format("red"), "unix")
     begun = Connection(serving.bind)
-    begun.request("POST", "/", headers={"Transfer-Encoding": "chunked"})
+    begun.request("POST", "/", headers=HELD)
     assert begun.sock.recv(4096).endswith(b"red\r\n")
 
     reload(shop, serving, CONFIG.format("blue"))
@@ -221,7 +223,7 @@ main()
 def test_a_hangup_during_the_stop_is_ignored(shop):
     serving = shop(CONFIG.format("red"), "unix")
     begun = Connection(serving.bind)
-    begun.request("POST", "/", headers={"Transfer-Encoding": "chunked"})
+    begun.request("POST", "/", headers=HELD)
     assert begun.sock.recv(4096).endswith(b"red\r\n")
     serving.signal(signal.SIGTERM)
     serving.wait_until(lambda: not Path(serving.bind.removeprefix("unix:")).exists())
