@@ -22,8 +22,8 @@ from tests.conformance.exceptions import excepted
 from tests.fronts import free_port
 
 ROOT = Path(__file__).parents[2]
-STARTED = 30.0  # seconds until a server must answer
-GONE = 10.0  # seconds until a server must have stopped
+STARTED = 60.0  # seconds until a server must answer
+GONE = 30.0  # seconds until a server must have stopped
 EXTRA = b"bytes that are no part of the request"
 
 CONFIG = """\
