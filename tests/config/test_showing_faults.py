@@ -40,6 +40,16 @@ def test_whatever_is_not_toml_has_one_fault_with_a_place_in_the_text(text):
         assert str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["[app]\rtarget = 'a:b'\r", "[app]\nx = 1\ry = 2\r", "# x\r[app]\r"]
+)
+def test_lines_of_an_old_macintosh_are_told(text):
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "a.toml")
+
+    assert caught.value.faults[0].hint == "a line ends in LF, or in CR LF"
+
+
 @given(st.binary(max_size=40))
 def test_whatever_is_not_utf8_is_shown_at_its_first_byte(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("utf8") / "a.toml"
