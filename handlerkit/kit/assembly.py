@@ -17,7 +17,7 @@ from handlerkit.kit.classes import (
 )
 from handlerkit.kit.plugins import Plugins, load_plugins
 from handlerkit.kit.reporting import report_maker
-from handlerkit.kit.targets import join_path, load_application
+from handlerkit.kit.targets import given_not_callable, join_path, load_application
 from handlerkit.plan import BARE, compile_plan
 
 if TYPE_CHECKING:
@@ -225,11 +225,8 @@ def assemble(
         warnings += [*told, *config.restarts(running.started, now, but=running.given)]
     faults += more + found
     imported = Imported(since, tuple(sys.modules))
-    if app is None:
-        app, more = _application(document, settings, complete=complete)
-        faults += more
-    elif running is not None and _TARGET not in running.given:
-        faults += _without_application(document, settings)
+    app, more = _application(document, settings, app, complete, running)
+    faults += more
     if faults or kind is None:
         raise ConfigError(document.arrange(faults))
     plan = BARE if plugins.safe else compile_plan(impls)
@@ -290,12 +287,22 @@ def _is_for_server(document: config.Document, fault: Fault) -> bool:
 
 
 def _application(
-    document: config.Document, settings: config.Config, *, complete: bool
+    document: config.Document,
+    settings: config.Config,
+    given: Any,
+    complete: bool,  # noqa: FBT001 - one caller
+    running: Running | None,
 ) -> tuple[WSGIApplication | None, list[Fault]]:
-    """Import the application; give it, and the mistakes in what names it."""
-    if settings.app.target is not None:
+    """Give what was given, or import it; and the mistakes in what names it."""
+    if given is None and settings.app.target is not None:
         return load_application(settings.app.target)
-    return None, _without_application(document, settings) if complete else []
+    if given is not None and not callable(given):
+        return None, [given_not_callable(given)]
+    if given is None:
+        is_needed = complete
+    else:
+        is_needed = running is not None and _TARGET not in running.given
+    return given, _without_application(document, settings) if is_needed else []
 
 
 def _without_application(

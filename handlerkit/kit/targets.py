@@ -54,6 +54,13 @@ def not_callable(target: str, application: object) -> Fault:
     return Fault("HK403", said, path=("app", "target"))
 
 
+def given_not_callable(app: object) -> Fault:
+    """Say what was given for an application that cannot be one."""
+    said = f"what was given as app is {type(app).__name__}, not a WSGI callable"
+    hint = "a name belongs in target of [app]" if isinstance(app, str) else ""
+    return Fault("HK403", said, path=("app",), hint=hint)
+
+
 def not_loaded(target: str, exc: BaseException) -> Fault:
     """Tell the application's own traceback from a target that names nothing."""
     from traceback import format_exception

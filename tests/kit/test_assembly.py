@@ -67,6 +67,16 @@ def test_an_application_may_be_given_in_place_of_the_target(site):
     assert site.ask(kit).body == b"hello"
 
 
+@pytest.mark.parametrize("entry", ["handler", "wsgi", "cgi", "serve"])
+def test_what_is_given_for_an_application_must_be_one(site, entry):
+    (mistake,) = site.mistakes(app="shop:application", entry=entry)
+
+    assert mistake == (
+        "app: what was given as app is str, not a WSGI callable: "
+        "a name belongs in target of [app]"
+    )
+
+
 def test_a_kit_without_application_says_so_when_it_is_asked_for(site):
     kit = site.load("")
 
