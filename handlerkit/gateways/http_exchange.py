@@ -180,7 +180,8 @@ class Exchange:
             return True
         if self.body.done:
             return True
-        self.is_upload = not self.invited or len(self.gathered) >= ENOUGH
+        # By what it took to send: chunks may be all frame, and the work is in these.
+        self.is_upload = not self.invited or self.received >= ENOUGH
         return self.is_upload
 
     def give_gathered(self) -> bytes:

@@ -38,7 +38,6 @@ class Kit:
         self.handlers: list[Any] = []
         self.life: list[str] = []
         self.kind = HANDLERS[protocol]
-        self.ended = threading.Semaphore(0)
 
     def handler(self, *args: Any) -> Any:
         handler = self.kind(*args)

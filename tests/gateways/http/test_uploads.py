@@ -198,6 +198,25 @@ def test_chunked_bodies_of_which_little_has_come_keep_no_upload_waiting(
     assert client.answer().body == b"x" * 2 * LARGE
 
 
+def test_chunks_that_are_all_frame_are_an_upload_like_any_other(
+    serve: Callable[..., Any],
+) -> None:
+    """To decode them is work, which who polls the connections leaves to a thread."""
+    begun = threading.Event()
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        begun.set()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read()]
+
+    client = serve(application).client()
+    client.send(CHUNKED + (b"1".zfill(4000) + b"\r\nx\r\n") * 20)
+    assert begun.wait(PATIENCE)  # 20 bytes of the body have come
+
+    client.send(b"0\r\n\r\n")
+    assert client.answer().body == b"x" * 20
+
+
 def test_a_refusal_waits_for_who_sends_a_long_body_before_reading(
     serve: Callable[..., Any], echo: Any, tmp_path: Path, clock: Any
 ) -> None:
